@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { startOf } from "../../components/sandbox/sessions/runner/process-identity.ts";
-import { endLeftWorkerd, Workerd } from "../../components/sandbox/sessions/runner/workerd.ts";
+import { endOrphanedWorkerd, Workerd } from "../../components/sandbox/sessions/runner/workerd.ts";
 import { kill } from "../support/session-lab.ts";
 
 let folder: string;
@@ -11,7 +11,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "workerd-"));
 });
 afterEach(async () => {
-  await endLeftWorkerd(folder);
+  await endOrphanedWorkerd(folder);
   rmSync(folder, { recursive: true, force: true });
 });
 

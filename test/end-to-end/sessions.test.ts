@@ -218,7 +218,7 @@ it("terminates a session whose sandbox's time is over and can't be saved", { tim
   await lab.until(id, ({ type }) => type === "status");
   expect(await client.show(id)).toMatchObject({
     status: "terminated",
-    reason: "the time of its sandbox is over, and local makes no snapshots",
+    reason: "the time of its sandbox is over, and local has no snapshots",
   });
   expect(await client.messages(id)).toMatchObject([{ state: "cancelled" }]);
   await vi.waitFor(() => expect(readdirSync(join(lab.folder, "sandboxes"))).not.toContain(id));

@@ -7,7 +7,7 @@ import { openSessions, type SessionsClient } from "../../components/sandbox/sess
 import { type DeployedWorker, writeDeployed } from "../../components/sandbox/sessions/cloudflare/deployed.ts";
 import { readServiceFile } from "../../components/sandbox/sessions/folder.ts";
 import type { ServiceFile, SessionEvent, SessionView } from "../../components/sandbox/sessions/protocol.ts";
-import { endLeftWorkerd } from "../../components/sandbox/sessions/runner/workerd.ts";
+import { endOrphanedWorkerd } from "../../components/sandbox/sessions/runner/workerd.ts";
 
 /** A session service of its own, with workerd and sandboxes that are folders; see `session-service.ts`. */
 export class SessionLab implements AsyncDisposable {
@@ -112,7 +112,7 @@ export class SessionLab implements AsyncDisposable {
       runner.kill("SIGTERM");
       await ended;
     }
-    await endLeftWorkerd(this.folder);
+    await endOrphanedWorkerd(this.folder);
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -164,7 +164,7 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
 }
 
 const stop = await startSessionService({
-  ...{ folder, manager, lookEveryMs: 100, secrets: () => ({ KEY: "s3cret-value-of-the-key" }) },
+  ...{ folder, manager, checkEveryMs: 100, secrets: () => ({ KEY: "s3cret-value-of-the-key" }) },
   changeling(name) {
     if (name === "unknown") throw new Error("there is no sandbox changeling unknown");
     return { spec: spec(name) };

@@ -11,7 +11,7 @@ import {
   errorBody,
   type InviteRequest,
   type Message,
-  message as messageForm,
+  message as messageSchema,
   personHeader,
   type SessionEvent,
   type SessionSummary,
@@ -21,7 +21,7 @@ import {
 } from "./protocol.ts";
 import { type TextSeen, withoutSeenText } from "./seen-text.ts";
 
-/** The session service refused or could not do it. */
+/** The session service rejected a request or could not execute it. */
 export class SessionError extends Error {
   override readonly name = "SessionError";
   readonly code: ErrorCode;
@@ -35,25 +35,25 @@ export class SessionError extends Error {
 export interface ClientOptions {
   /** The sessions folder of the installation; see `sessionsFolder`. */
   readonly folder: string;
-  /** Who acts, by name. */
+  /** The name of the person who acts. */
   readonly person: string;
 }
 
 export interface EventsOptions {
-  /** Only events after this cursor; 0 by default: all. */
+  /** Return only events after this cursor. By default 0: all events. */
   readonly from?: number | undefined;
   /** Ends the iteration. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * A client of this machine's session service, as the installation's owner. Each request is repeated while the service
- * restarts, and has its effect once.
+ * A client of this machine's session service that acts as the installation's owner. It repeats a request while the
+ * service restarts; the request is still executed only once.
  *
  * @throws SessionError from every method, for instance `not_found`; `unavailable` if no service runs here
  */
 export interface SessionsClient {
-  /** Returns at once: its events tell when the sandbox has started (`ready`), or has not (`status: terminated`). */
+  /** Returns at once. Events say when the sandbox has started (`ready`) or failed to start (`status: terminated`). */
   create(request: Omit<CreateRequest, "key">): Promise<SessionView>;
   /** The newest first. */
   list(filter?: { readonly changeling?: string | undefined }): Promise<SessionSummary[]>;
@@ -63,26 +63,26 @@ export interface SessionsClient {
   /** All messages, or one page of them, in order. */
   messages(session: string, options?: { readonly after?: number; readonly limit?: number }): Promise<Message[]>;
   /**
-   * The session's events, past and to come, each once. Reconnects from its cursor. Ends after the event that says that
-   * the session is terminated, and when the signal is aborted.
+   * The session's past and future events, each once. Reconnects from its cursor. Ends when the session is terminated or
+   * the signal is aborted.
    */
   events(session: string, options?: EventsOptions): AsyncIterable<SessionEvent>;
-  /** Lets the current message finish, and processes no other until `resume`. */
+  /** Lets the current message finish, and executes no other message until `resume`. */
   pause(session: string): Promise<SessionView>;
   resume(session: string): Promise<SessionView>;
-  /** Cancels a message, or the one that is processed now, or the start of the sandbox. @returns whether there was one */
+  /** Cancels a message; by default the current one, or the start of the sandbox. @returns whether there was one */
   cancel(session: string, message?: number): Promise<boolean>;
-  /** Queues a message again that failed, was cancelled or interrupted. */
+  /** Queues a failed, cancelled or interrupted message again. */
   retry(session: string, message: number): Promise<void>;
   /** @returns the snapshot's id */
   snapshot(session: string): Promise<string>;
-  /** Terminates the session and its sandbox. Succeeds if it is terminated. */
+  /** Terminates the session and its sandbox. Succeeds if they are already terminated. */
   stop(session: string, reason?: string): Promise<SessionView>;
-  /** The work since the declared branch as a unified diff, cut above 1 MB. */
+  /** The changes since the declared branch as a unified diff, cut off after 1 MB. */
   diff(session: string): Promise<string>;
-  /** The work as a git bundle, in base64. */
+  /** The commits as a git bundle, in base64. */
   bundle(session: string): Promise<string>;
-  /** @returns the person's bearer token for this session, which is not stored and not shown again */
+  /** @returns the person's bearer token for this session; it is not stored, so it can't be shown again */
   invite(session: string, request: InviteRequest): Promise<string>;
   /** Ends a person's access. */
   revoke(session: string, name: string): Promise<void>;
@@ -90,7 +90,7 @@ export interface SessionsClient {
 
 /** How long requests are repeated while the service restarts, in milliseconds. */
 const restartMs = 20_000;
-/** A request may wait for the service to answer for so long; milliseconds. A snapshot takes long. */
+/** Timeout of one request, in milliseconds. A snapshot takes long. */
 const answerMs = 600_000;
 const longestPauseMs = 2_000;
 
@@ -152,7 +152,7 @@ class Connection {
     return await (await this.request(method, path, { body: JSON.stringify(body) })).json();
   }
 
-  /** Repeats it while the service restarts: every request has its effect once. @throws SessionError */
+  /** Repeats the request while the service restarts. It is executed only once. @throws SessionError */
   async request(
     method: "GET" | "POST",
     path: string,
@@ -172,7 +172,7 @@ class Connection {
         const person = { authorization: `Bearer ${service.token}`, [personHeader]: encodeURIComponent(this.#person) };
         const response = await fetch(service.url + path, { method, body, signal, headers: { ...person, ...headers } });
         if (response.ok) return response;
-        throw await refusal(response);
+        throw await errorIn(response);
       } catch (error) {
         // Only a connection that failed is a TypeError.
         if (!(error instanceof TypeError)) throw error;
@@ -195,7 +195,7 @@ function unreachable(url: string, cause: unknown): SessionError {
   return new SessionError("unavailable", message, { cause });
 }
 
-async function refusal(response: Response): Promise<SessionError> {
+async function errorIn(response: Response): Promise<SessionError> {
   const parsed = errorBody.safeParse(await response.json().catch(() => undefined));
   if (!parsed.success) return new SessionError("failed", `the session service answers with ${response.status}`);
   return new SessionError(parsed.data.error.code, parsed.data.error.message);
@@ -214,7 +214,7 @@ async function readMessages(
     const size = Math.min(page, limit - found.length);
     const query = `after=${found.at(-1)?.id ?? after}&limit=${size}`;
     const answer = await connection.json("GET", `/sessions/${session}/messages?${query}`);
-    const messages = z.array(messageForm).parse(answer);
+    const messages = z.array(messageSchema).parse(answer);
     found.push(...messages);
     if (messages.length < size) break;
   }

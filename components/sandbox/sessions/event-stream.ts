@@ -1,6 +1,6 @@
 import { type SessionEvent, sessionEvent } from "./protocol.ts";
 
-/** The events of a response of server-sent events, as they arrive. */
+/** Parses a response of server-sent events. Yields each event as it arrives. */
 export async function* eventsOf({ body }: Response): AsyncGenerator<SessionEvent> {
   if (body === null) return;
   const decoder = new TextDecoder();
@@ -10,7 +10,7 @@ export async function* eventsOf({ body }: Response): AsyncGenerator<SessionEvent
     const blocks = text.split("\n\n");
     text = blocks.pop() ?? "";
     for (const block of blocks) {
-      // An event is one line of JSON. The other lines are its cursor, and comments that keep the connection open.
+      // An event is one line of JSON. Other lines are its cursor, and comments that keep the connection open.
       const data = block.split("\n").find((line) => line.startsWith("data: "));
       if (data !== undefined) yield sessionEvent.parse(JSON.parse(data.slice("data: ".length)));
     }

@@ -1,36 +1,36 @@
 /**
- * How a worker on Cloudflare reaches the runner, which has no address there: the runner dials out to `/runner`, and the
- * worker sends its requests over that WebSocket. A text message is a frame in JSON; a binary message is a part of a body:
- * the request's id as 4 bytes, big endian, and then at most `maxPart` bytes. The worker bundles this file too.
+ * How a worker on Cloudflare reaches the runner, which has no public address. The runner dials out to `/runner`, and the
+ * worker sends its requests over that WebSocket. A text message is a frame in JSON. A binary message is a part of a body:
+ * the request's id as 4 bytes (big endian), then at most `maxPart` bytes. The worker bundles this file too.
  */
 import * as z from "zod/mini";
 
-/** The most bytes of a part of a body. Cloudflare's limit of one message is 1 MiB. */
+/** The most bytes of a part of a body. Cloudflare limits a message to 1 MiB. */
 export const maxPart = 64 * 1024;
 /** The most characters of a frame. */
 export const maxFrame = 4_096;
-/** The most bytes of a request's body: a message of the greatest length, each of whose characters is escaped. */
+/** The most bytes of a request's body: the longest message, with every character escaped. */
 export const maxRequestBody = 1_500_000;
-/** The runner sends at most so many bytes of a response that the worker has not asked for by `credit`. */
+/** How many bytes of a response the runner may send before the worker grants more with `credit`. */
 export const creditWindow = 256 * 1024;
-/** The most requests under way. */
+/** The most pending requests. */
 export const maxRequests = 256;
 
-/** The runner sends `ping` so often; the worker answers `pong`, also while its object is not in memory. Milliseconds. */
+/** How often the runner sends `ping`, in milliseconds. The worker answers `pong`, even while its object is not in memory. */
 export const pingEveryMs = 10_000;
-/** A link that was silent for so long is dead; milliseconds. */
+/** A link that was silent for this long is dead; milliseconds. */
 export const deadAfterMs = 35_000;
 
-/** Another runner has dialled in: the older one must not come back, or each would end the other's link for ever. */
+/** Another runner has dialled in. The older one must not reconnect, or they would end each other's link forever. */
 export const replacedCode = 4_001;
-/** What was received is not of this protocol. */
+/** A message violated this protocol. */
 export const violationCode = 4_002;
 /** The other side was silent. */
 export const deadCode = 4_003;
 
 const id = z.number().check(z.int(), z.gte(0), z.lte(0xff_ff_ff_ff));
 
-/** What the worker sends. The parts of a request's body are between `request` and `sent`. */
+/** Sent by the worker. The parts of a request's body come between `request` and `sent`. */
 export const workerFrame = z.discriminatedUnion("frame", [
   z.object({
     frame: z.literal("request"),
@@ -39,14 +39,14 @@ export const workerFrame = z.discriminatedUnion("frame", [
     path: z.string().check(z.regex(/^\/(runs|sessions)(\/[\w-]{1,80}){1,2}$/)),
   }),
   z.object({ frame: z.literal("sent"), id }),
-  /** The runner may send so many bytes more of the response. */
+  /** Allows the runner to send this many more bytes of the response. */
   z.object({ frame: z.literal("credit"), id, bytes: z.number().check(z.int(), z.positive(), z.lte(creditWindow)) }),
-  /** Nobody is interested in the response any more. */
+  /** The response is no longer needed. */
   z.object({ frame: z.literal("cancel"), id }),
 ]);
 export type WorkerFrame = z.output<typeof workerFrame>;
 
-/** What the runner sends. The parts of a response's body are between `response` and `end`. */
+/** Sent by the runner. The parts of a response's body come between `response` and `end`. */
 export const runnerFrame = z.discriminatedUnion("frame", [
   z.object({
     frame: z.literal("response"),
@@ -55,18 +55,18 @@ export const runnerFrame = z.discriminatedUnion("frame", [
     type: z.string().check(z.regex(/^[\w.+/-]{1,80}(; charset=utf-8)?$/)),
   }),
   z.object({ frame: z.literal("end"), id }),
-  /** The response broke off, or there is none. */
+  /** The response failed before its end. */
   z.object({ frame: z.literal("broken"), id }),
 ]);
 export type RunnerFrame = z.output<typeof runnerFrame>;
 
-/** @throws if the text is no such frame */
-export function frameOf<Frame>(form: z.ZodMiniType<Frame>, text: string): Frame {
+/** @throws if the text is not such a frame */
+export function frameOf<Frame>(schema: z.ZodMiniType<Frame>, text: string): Frame {
   if (text.length > maxFrame) throw new Error(`a frame has ${text.length} characters`);
-  return form.parse(JSON.parse(text));
+  return schema.parse(JSON.parse(text));
 }
 
-/** A body as binary messages. */
+/** Splits a body into binary messages. */
 export function* partsOf(id: number, body: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
   for (let at = 0; at < body.length; at += maxPart) {
     const bytes = body.subarray(at, at + maxPart);

@@ -16,7 +16,7 @@ import { becomeSessionService } from "./state.ts";
 
 const sweepMs = 3_600_000;
 const installation = process.argv[2];
-// All imports are compiled now, and Node writes them to its cache on exit.
+// All imports are compiled by now, and Node writes them to its cache on exit.
 if (process.argv.includes("--compile")) process.exit(0);
 if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
   process.stderr.write("usage: node components/sandbox/sessions/main.ts <installation id>\n");
@@ -25,7 +25,7 @@ if (installation === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(installation)) {
 
 process.umask(0o077);
 const paths = installationPaths(installation);
-// Its supervisor does not restart it after an exit with 0.
+// The supervisor does not restart it after exit code 0.
 if (!becomeSessionService(paths)) process.exit(0);
 const folder = sessionsFolder(paths);
 const log = openLog(join(folder, "sessions.log"));
@@ -52,7 +52,7 @@ const stop = await startSessionService({
   secrets: (name) => readSecrets(paths, name),
 }).catch(crash);
 
-/** Ends what a killed service, or a killed `up`, left half-made. */
+/** Ends sandboxes that a killed service, or a killed `up`, has left behind. */
 const sweep = () =>
   removeOrphans(installation, paths, { provenOnly: true }).then(
     (ids) => ids.length > 0 && log(`terminated sandboxes that no session has: ${ids.join(", ")}`),

@@ -42,7 +42,7 @@ const sandboxesTable = z.strictObject({
   }),
 });
 
-/** Keys of the fleet file that only apply to sandboxes. */
+/** Tables of the fleet file that apply only to sandboxes. */
 const keys = z.strictObject({
   sandboxes: option(z.prefault(sandboxesTable, {}), {
     description: "The session service of the sandboxes.",
@@ -55,7 +55,7 @@ export type SandboxesKeys = z.output<typeof keys>;
 /** The worker on Cloudflare that has the sessions. */
 export interface DeclaredWorker {
   readonly accountId: string;
-  /** undefined: named for the installation */
+  /** undefined: a name made from the installation's id */
   readonly worker: string | undefined;
   readonly destroyData: boolean;
 }

@@ -1,10 +1,10 @@
-/** What the session service, its clients and its runner say to each other. The worker bundles this file too. */
+/** Requests, responses and events of the session service, its clients and its runner. The worker bundles this file too. */
 import * as z from "zod/mini";
 
 export const sessionStatuses = ["running", "paused", "terminated"] as const;
 export type SessionStatus = (typeof sessionStatuses)[number];
 
-/** `queued` and `processing` are open, the others final, except that a person can retry a message. */
+/** `queued` and `processing` are open states; the others are final, until a person retries the message. */
 export const messageStates = ["queued", "processing", "done", "failed", "cancelled", "interrupted"] as const;
 export type MessageState = (typeof messageStates)[number];
 
@@ -13,9 +13,9 @@ export type Role = (typeof roles)[number];
 
 /** The most characters of one message. */
 export const maxMessageLength = 200_000;
-/** The most connections that follow one session's events. */
+/** The most connections that may follow one session's events. */
 export const maxConnections = 64;
-/** The most messages that wait in one session. */
+/** The most messages that may wait in one session. */
 export const maxQueued = 5_000;
 
 /** Errors of requests to the service. */
@@ -35,19 +35,19 @@ export type ErrorCode = (typeof errorCodes)[number];
 
 export const errorBody = z.object({ error: z.object({ code: z.enum(errorCodes), message: z.string() }) });
 
-/** Limits of one session; those that are missing don't apply. */
+/** Limits of one session. A missing limit does not apply. */
 export const limits = z.object({
   messages: z.optional(z.number().check(z.int(), z.positive())),
-  /** Of execution, all messages together. */
+  /** Of executing all messages together. */
   minutes: z.optional(z.number().check(z.positive())),
   costUsd: z.optional(z.number().check(z.positive())),
 });
 export type Limits = z.output<typeof limits>;
 
-/** A person's name, as it is shown. */
+/** A person's display name. */
 export const personName = z.string().check(z.trim(), z.minLength(1), z.maxLength(80), z.regex(/^[^\p{Cc}]*$/u));
 const changelingName = z.string().check(z.regex(/^[a-z][a-z0-9-]{0,39}$/));
-/** Makes a repeated request harmless: the first one's result is returned again. */
+/** Makes a request idempotent: a repeated one returns the first one's result. */
 const idempotencyKey = z.string().check(z.regex(/^[\w-]{8,80}$/));
 
 export const sessionId = z.string().check(z.regex(/^[0-9a-f]{20}$/));
@@ -66,16 +66,16 @@ export const postRequest = z.object({
   key: idempotencyKey,
   text: z.string().check(z.minLength(1), z.maxLength(maxMessageLength)),
 });
-/** Without a message: the one that is processed now, or the start of the sandbox. */
+/** Without a message: the current one, or the start of the sandbox. */
 export const cancelRequest = z.object({ message: z.optional(z.number()) });
 export const retryRequest = z.object({ message: z.number() });
 export const inviteRequest = z.object({ name: personName, role: z.enum(roles) });
 export type InviteRequest = z.output<typeof inviteRequest>;
 
-/** What the runner says of a session's sandbox. */
+/** The runner's report about a session's sandbox. */
 export const sandboxRequest = z.object({ isAsleep: z.boolean(), snapshot: z.optional(z.string()) });
 
-/** Why a message did not succeed: an error code of a runtime, a step of a sandbox's life, or one of the service's. */
+/** Why a message did not succeed. The code is a runtime's, the step of a sandbox's life, or the service's own. */
 export const failure = z.object({ code: z.string(), message: z.string() });
 export type Failure = z.output<typeof failure>;
 
@@ -85,7 +85,7 @@ export const message = z.object({
   author: z.string(),
   text: z.string(),
   state: z.enum(messageStates),
-  /** 1, and 1 more for each retry. */
+  /** Begins with 1, and grows by 1 with each retry. */
   attempt: z.number(),
   /** ISO 8601, UTC. */
   queuedAt: z.string(),
@@ -96,7 +96,7 @@ export const message = z.object({
 });
 export type Message = z.output<typeof message>;
 
-/** One line of the list of sessions. */
+/** A session in the list of sessions. */
 export const sessionSummary = z.object({
   id: sessionId,
   changeling: z.string(),
@@ -105,7 +105,7 @@ export const sessionSummary = z.object({
   /** Whether its sandbox sleeps: it is saved in a snapshot, and the next message wakes it up. */
   isAsleep: z._default(z.boolean(), false),
   createdAt: z.string(),
-  /** Of the last message or change. */
+  /** When the last message or change came. */
   updatedAt: z.string(),
 });
 export type SessionSummary = z.output<typeof sessionSummary>;
@@ -114,7 +114,7 @@ export const sessionView = z.extend(sessionSummary, {
   branch: z.optional(z.string()),
   /** Whether its sandbox has started. */
   isReady: z.boolean(),
-  /** Of one that is terminated: whether its sandbox has ended too, and its snapshot was removed. */
+  /** Whether the sandbox of a terminated session has ended, and its snapshot is removed. */
   isCleaned: z._default(z.boolean(), false),
   /** Why it is terminated. */
   reason: z.optional(z.string()),
@@ -122,12 +122,12 @@ export const sessionView = z.extend(sessionSummary, {
   snapshot: z.optional(z.string()),
   /** The number of messages, whatever their state. */
   messages: z.number(),
-  /** Messages that are queued or processed now, in order. */
+  /** Queued messages in order, after the one that is being executed. */
   queue: z.array(message),
   people: z.array(z.object({ name: z.string(), role: z.enum(roles) })),
-  /** Who asks. */
+  /** The person who asks. */
   you: z.optional(z.object({ name: z.string(), role: z.enum(roles) })),
-  /** Names of those who follow its events now. */
+  /** The names of the people who follow its events now. */
   present: z.array(z.string()),
   limits,
   used: z.object({ messages: z.number(), minutes: z.number(), costUsd: z.number() }),
@@ -138,18 +138,18 @@ export type SessionView = z.output<typeof sessionView>;
 
 const ofMessage = { message: z.number(), attempt: z.number() };
 
-/** What happened in a session, without when. */
+/** What happened in a session. `sessionEvent` adds when. */
 export const eventBody = z.discriminatedUnion("type", [
   z.object({ type: z.literal("created"), by: z.string(), changeling: z.string(), title: z.optional(z.string()) }),
-  /** Of the start of its sandbox, a line for a person. */
+  /** A line for people about the start of the sandbox. */
   z.object({ type: z.literal("progress"), text: z.string() }),
   z.object({ type: z.literal("ready"), branch: z.string() }),
   /** A message was queued. */
   z.object({ type: z.literal("message"), message: z.number(), author: z.string(), text: z.string() }),
   z.object({ type: z.literal("started"), ...ofMessage }),
   /**
-   * A piece of the answer. `offset` is its position in the attempt's text, in UTF-16 code units: after a reconnection a
-   * piece may begin before what was already received (the client of `client.ts` trims it).
+   * A piece of the answer. `offset` is its position in the attempt's text, in UTF-16 code units. After a reconnection a
+   * piece may overlap text that was already received; the client in `client.ts` trims it.
    */
   z.object({ type: z.literal("text"), ...ofMessage, offset: z.number(), text: z.string() }),
   z.object({ type: z.literal("tool_call"), ...ofMessage, id: z.string(), name: z.string(), input: z.unknown() }),
@@ -167,11 +167,11 @@ export const eventBody = z.discriminatedUnion("type", [
     type: z.literal("finished"),
     ...ofMessage,
     state: z.enum(["done", "failed", "cancelled", "interrupted"]),
-    /** With `done`: the whole answer, also if it was not streamed. */
+    /** With `done`: the whole answer, even if it was not streamed. */
     answer: z.optional(z.string()),
     failure: z.optional(failure),
   }),
-  /** A person wants a message to be executed again: a new attempt is queued. */
+  /** A person retried a message: a new attempt is queued. */
   z.object({ type: z.literal("retried"), ...ofMessage, by: z.string() }),
   z.object({
     type: z.literal("status"),
@@ -180,30 +180,30 @@ export const eventBody = z.discriminatedUnion("type", [
     reason: z.optional(z.string()),
   }),
   z.object({ type: z.literal("snapshot"), snapshot: z.string(), by: z.string() }),
-  /** Its sandbox sleeps, or does not any more. */
+  /** The sandbox fell asleep or woke up. */
   z.object({ type: z.literal("sandbox"), isAsleep: z.boolean() }),
   z.object({ type: z.literal("invited"), name: z.string(), role: z.enum(roles), by: z.string() }),
   z.object({ type: z.literal("revoked"), name: z.string(), by: z.string() }),
-  /** Somebody has begun or ceased to follow the events. Not in the transcript: its cursor is that of the last event. */
+  /** Somebody started or stopped following the events. It is not stored: its cursor is that of the last event. */
   z.object({ type: z.literal("presence"), present: z.array(z.string()) }),
 ]);
 export type EventBody = z.output<typeof eventBody>;
 
-/** An event with its place in the transcript. Cursors increase, with gaps. */
+/** An event with its position in the transcript. Cursors increase, with gaps. */
 export const sessionEvent = z.intersection(z.object({ cursor: z.number(), at: z.string() }), eventBody);
 export type SessionEvent = z.output<typeof sessionEvent>;
 
-/** The state of a service that runs, in `service.json`, 0600. */
+/** `service.json`, 0600: where the service is, and the token of its owner. */
 export const serviceFile = z.object({
   version: z.literal(1),
-  /** For instance `http://127.0.0.1:40123`, or that of the worker on Cloudflare. */
+  /** For instance `http://127.0.0.1:40123`, or the URL of the worker on Cloudflare. */
   url: z.string(),
-  /** Of the owner of this installation: lists and creates sessions, and is an owner of each. */
+  /** The installation owner's token: lists and creates sessions, and is an owner of each. */
   token: z.string(),
   /** undefined if the sessions are on Cloudflare */
   workerd: z.optional(z.object({ pid: z.number(), startedAt: z.string() })),
 });
 export type ServiceFile = z.output<typeof serviceFile>;
 
-/** The header in which the installation's owner says who acts; `owner` by default. Percent-encoded. */
+/** The header with the name of the person who acts as the installation's owner; `owner` by default. Percent-encoded. */
 export const personHeader = "x-changelings-person";

@@ -1,13 +1,13 @@
-/** What the worker and the runner say to each other, over HTTP on loopback. */
+/** Requests of the worker to the runner, over HTTP on loopback. */
 import * as z from "zod/mini";
 import { failure, sessionId } from "./protocol.ts";
 
-/** Letters, digits, `-`: of a start `<session>-start`, of a message `<session>-<message>-<attempt>`. */
+/** The key of a start is `<session>-start`, the key of a message `<session>-<message>-<attempt>`. */
 export const runKey = z.string().check(z.regex(/^[0-9a-f]{20}-(start|\d+-\d+)$/));
 
 /**
- * The body of `PUT /runs/<key>`: executes this once, whatever happens, or attaches to the execution under way, or repeats
- * the outcome of the one that ended. The response is a line of JSON per event (`runLine`).
+ * The body of `PUT /runs/<key>`. The runner executes a key only once: it attaches to a run that is in progress, and
+ * repeats the outcome of one that has ended. The response is one line of JSON per event (`runLine`).
  */
 export const runRequest = z.discriminatedUnion("kind", [
   z.object({
@@ -15,7 +15,7 @@ export const runRequest = z.discriminatedUnion("kind", [
     session: sessionId,
     changeling: z.string(),
     branch: z.optional(z.string()),
-    /** Skips that many events. */
+    /** How many events to skip. */
     from: z._default(z.number(), 0),
     epoch: z.optional(z.string()),
   }),
@@ -26,13 +26,13 @@ export const runRequest = z.discriminatedUnion("kind", [
     timeoutSeconds: z.optional(z.number()),
     budgetUsd: z.optional(z.number()),
     from: z._default(z.number(), 0),
-    /** The runner's records that the key may be in. With others, a key that is unknown is not executed. */
+    /** Identifies the runner's records that may contain the key. Other records don't execute an unknown key. */
     epoch: z.optional(z.string()),
   }),
 ]);
 export type RunRequest = z.output<typeof runRequest>;
 
-/** What a run reports; those of a runtime except its `state`, which the runner keeps. */
+/** Events of a run: those of its runtime except `state`, which the runner keeps. */
 export const runEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("progress"), text: z.string() }),
   z.object({ type: z.literal("text"), text: z.string() }),
@@ -45,20 +45,20 @@ export const runEvent = z.discriminatedUnion("type", [
 export type RunEvent = z.output<typeof runEvent>;
 
 export const outcome = z.discriminatedUnion("state", [
-  /** Of a start, the answer is the branch. */
+  /** The answer of a start is the branch. */
   z.object({ state: z.literal("done"), answer: z.string() }),
   z.object({ state: z.literal("failed"), failure }),
   z.object({ state: z.literal("cancelled") }),
-  /** It may have been executed in part: its runner ended meanwhile, or its records are gone. */
+  /** It may have been executed in part: its runner ended meanwhile, or the runner's records are gone. */
   z.object({ state: z.literal("interrupted"), failure }),
 ]);
 export type Outcome = z.output<typeof outcome>;
 
 export const runLine = z.discriminatedUnion("line", [
-  /** The first. */
+  /** The first line. */
   z.object({ line: z.literal("epoch"), epoch: z.string() }),
   z.object({ line: z.literal("event"), event: runEvent }),
-  /** The last. */
+  /** The last line. */
   z.object({ line: z.literal("outcome"), outcome }),
 ]);
 export type RunLine = z.output<typeof runLine>;

@@ -1,6 +1,6 @@
 import type { SessionEvent } from "./protocol.ts";
 
-/** How far the text of the attempt that is streamed was received. */
+/** How much text of the current attempt was received. */
 export interface TextSeen {
   readonly message: number;
   readonly attempt: number;
@@ -8,9 +8,9 @@ export interface TextSeen {
 }
 
 /**
- * Cuts off the part of a text event that was received before: stored text is joined, so that a piece may begin earlier.
+ * Cuts off the part of a text event that was received before. Stored text is joined, so an event may overlap the last one.
  *
- * @returns the event, undefined if nothing of it is new; and what is known after it
+ * @returns the event, or undefined if none of its text is new; and how much text is received now
  */
 export function withoutSeenText(
   event: SessionEvent,

@@ -16,16 +16,16 @@ import { forgetDeployed } from "./cloudflare/deployed.ts";
 import { sessionsFolder } from "./folder.ts";
 import { sessionsDaemon, startSessions, stopSessions } from "./supervise.ts";
 
-/** Limit until it responds, in milliseconds. */
+/** Timeout until it responds, in milliseconds. */
 const readyMs = 30_000;
 const pauseMs = 100;
 
 export default commandScript({
   variables: z.object({
     INSTALLATION: z.string(),
-    /** Of the worker on Cloudflare that has the sessions, if they are not here. */
+    /** The name of the worker on Cloudflare that has the sessions; empty if they are on this machine. */
     WORKER: z._default(z.string(), ""),
-    /** Of the page. */
+    /** The port of the page. */
     PORT: z.optional(z.string().check(z.regex(/^\d{1,5}$/))),
     PUBLIC_URL: z.optional(z.string()),
   }),
@@ -37,7 +37,7 @@ export default commandScript({
     if (worker === "") forgetDeployed(folder);
     writePageSettings(folder, { port: port === undefined ? undefined : Number(port), publicUrl });
     const { pid, supervisor } = await startSessions(installation);
-    await answering(installation);
+    await untilAnswering(installation);
     printNote(`session service running (pid ${pid}, kept running by ${supervisor})\n`);
     return { sessions: "running" };
   },
@@ -55,14 +55,14 @@ export default commandScript({
  * Waits until the service responds, because a running process does not mean that it serves.
  * @throws with the log tail if it does not respond
  */
-async function answering(installation: string): Promise<void> {
+async function untilAnswering(installation: string): Promise<void> {
   const sessions = openSessions({ folder: sessionsFolder(installationPaths(installation)), person: "owner" });
   for (const end = Date.now() + readyMs; Date.now() < end; await sleep(pauseMs)) {
     try {
       await sessions.list();
       return;
     } catch {
-      // It has not written where it listens, or crashed and is being restarted.
+      // It has not written its address yet, or it crashed and is being restarted.
     }
   }
   const words = logTail(sessionsDaemon(installation, homedir()));

@@ -9,24 +9,24 @@ import { buildId, defaultWorkerName } from "./cloudflare/wrangler-config.ts";
 import type { DeclaredWorker } from "./options.ts";
 import { sessionsState } from "./state.ts";
 
-/** Shared by the whole stack; created with the first changeling that needs it. */
+/** One per stack, created with the first changeling that needs it. */
 export const sessionService = perRun((args?: SessionServiceArgs) => new SessionService("sandbox-sessions", args));
 
-/** The worker with the sessions as it is declared, and how what runs differs from what was deployed. */
+/** The declared worker, and how the one on Cloudflare differs from what was deployed. */
 export interface ObservedWorker extends DeclaredWorker {
   readonly drift: string | undefined;
 }
 
 export interface SessionServiceArgs {
-  /** The worker on Cloudflare that has the sessions; by default they are on this machine. */
+  /** The worker on Cloudflare that has the sessions. By default they are on this machine. */
   readonly cloudflare?: ObservedWorker | undefined;
   readonly page?: PageSettings | undefined;
 }
 
 /**
- * The process that holds the sessions of a stack's sandbox changelings, and on request the worker on Cloudflare that has
- * their transcripts. It is started, supervised, and restarted if its program is newer. `pulumi destroy` stops it and
- * removes its transcripts; those on Cloudflare only with `destroy_data`.
+ * The service with the sessions of a stack's sandbox changelings: a supervised process on this machine, and optionally a
+ * worker on Cloudflare. The process is restarted if its program is newer. `pulumi destroy` stops it and removes its
+ * transcripts; it removes those on Cloudflare only with `destroy_data`.
  */
 export class SessionService extends pulumi.ComponentResource {
   readonly command: pulumi.Resource;

@@ -5,7 +5,7 @@ import { programVersion } from "../../host/supervision/program-version.ts";
 import { becomeDaemon, type DaemonRef, type DaemonState, daemonState } from "../../host/supervision/state.ts";
 import { sessionsFolder, workerProgram } from "./folder.ts";
 
-/** The program, as a module of `components/` without extension, and the packages whose versions it depends on. */
+/** The program: a module in `components/`, without extension. Its version depends on these packages too. */
 export const sessionsProgram = "sandbox/sessions/main";
 const packages = ["workerd", "zod"];
 
@@ -14,7 +14,7 @@ export function sessionsPlace(paths: Pick<InstallationPaths, "sandboxes">): Daem
   return { folder, stateFile: join(folder, "sessions.json"), programVersion: versionOfBoth() };
 }
 
-/** The runner does not import the worker, but bundles it when it starts. */
+/** Both count, because the runner bundles the worker when it starts, and does not import it. */
 function versionOfBoth(): string {
   const versions = [programVersion(sessionsProgram, packages), programVersion(workerProgram)];
   return createHash("sha256").update(versions.join("\n")).digest("hex").slice(0, 16);
@@ -27,7 +27,7 @@ export function sessionsState(paths: Pick<InstallationPaths, "sandboxes">): Daem
 
 /**
  * Registers this process as its installation's session service.
- * @returns false if another one runs already
+ * @returns false if another one is already running
  */
 export function becomeSessionService(paths: Pick<InstallationPaths, "sandboxes">): boolean {
   return becomeDaemon(sessionsPlace(paths), new Date());

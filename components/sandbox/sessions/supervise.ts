@@ -5,15 +5,15 @@ import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
 import { modalEnvironment } from "../../modal/environment.ts";
 import { sessionsFolder } from "./folder.ts";
-import { endLeftWorkerd } from "./runner/workerd.ts";
+import { endOrphanedWorkerd } from "./runner/workerd.ts";
 import { sessionsPlace, sessionsProgram } from "./state.ts";
 
-/** The runner is idle most of the time. These options keep V8 from waking it every 8 s to shrink the heap. */
+/** The runner is idle most of the time. With these options, V8 does not wake it every 8 s to shrink the heap. */
 const v8Options = ["--max-semi-space-size=4", "--no-memory-reducer"];
 
 /**
  * Makes sure that an installation's session service runs the current program, under a supervisor that restarts it after
- * a crash. From `env` it only sees PATH, HOME and similar variables, and settings of Modal and Docker.
+ * a crash. Of `env`, it gets only PATH, HOME and similar variables, and the settings of Modal and Docker.
  *
  * @throws with the log tail if it does not start
  */
@@ -26,12 +26,12 @@ export async function startSessions(
 }
 
 /**
- * Stops the service and its supervisor; succeeds if there is none. The sandboxes of its sessions go on.
+ * Stops the service and its supervisor. Succeeds if there is none. The sandboxes of its sessions keep running.
  * @throws if it can't be stopped
  */
 export async function stopSessions(installation: string, home: string = homedir()): Promise<void> {
   await stopDaemon(sessionsDaemon(installation, home));
-  await endLeftWorkerd(sessionsFolder(installationPaths(installation, home)));
+  await endOrphanedWorkerd(sessionsFolder(installationPaths(installation, home)));
 }
 
 /** How to start it again after a reboot; undefined if that needs no action. */

@@ -17,7 +17,7 @@ const subdomain = z.looseObject({ enabled: z.boolean() });
 
 type Script = Pick<WorkerOfInstallation, "accountId" | "worker">;
 
-/** Whose worker of this name there is: an installation's, somebody else's (`unknown`), or none (undefined). */
+/** Who owns the worker of this name: an installation, somebody else (`unknown`), or nobody because there is none. */
 export async function ownerOfWorker(
   script: Script,
   env: NodeJS.ProcessEnv = process.env,
@@ -30,12 +30,12 @@ export async function ownerOfWorker(
   return { installation, isReachable: enabled };
 }
 
-/** Nobody can reach the worker any more. Its code and its data stay. */
+/** Makes a worker unreachable. Its code and its data stay. */
 export async function makeUnreachable(script: Script, env: NodeJS.ProcessEnv = process.env): Promise<void> {
   await call(script, "POST", "subdomain", { enabled: false, previews_enabled: false }, env);
 }
 
-/** @returns undefined if there is no such worker. @throws with Cloudflare's words */
+/** @returns undefined if there is no such worker. @throws with Cloudflare's error message */
 async function call(
   { accountId, worker }: Script,
   method: "GET" | "POST",
@@ -59,5 +59,5 @@ async function call(
     response.status === 401 || response.status === 403
       ? "; check that CLOUDFLARE_API_TOKEN may edit workers of this account"
       : "";
-  throw new Error(`Cloudflare refuses ${method} ${what} of the worker ${worker}: ${masked(words, [token])}${remedy}`);
+  throw new Error(`Cloudflare rejects ${method} ${what} of the worker ${worker}: ${masked(words, [token])}${remedy}`);
 }

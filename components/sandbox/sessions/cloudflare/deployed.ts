@@ -4,14 +4,14 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { readJson, writePrivateFile } from "../../../host/files.ts";
 
-/** The worker that was deployed, in `cloudflare.json`, 0600. With this file, the runner links to it and starts no workerd. */
+/** `cloudflare.json`, 0600: the deployed worker. With this file, the runner links to the worker and starts no workerd. */
 const deployedWorker = z.object({
   version: z.literal(1),
   accountId: z.string(),
   worker: z.string(),
   /** undefined until the first deployment has succeeded */
   url: z.optional(z.string()),
-  /** Of the installation's owner, and of the runner. Cloudflare has only their hashes. */
+  /** Tokens of the installation's owner and of the runner. Cloudflare has only their hashes. */
   ownerToken: z.string(),
   runnerToken: z.string(),
   /** Cloudflare's id of the version that was deployed. */
@@ -23,12 +23,12 @@ function pathIn(folder: string): string {
   return join(folder, "cloudflare.json");
 }
 
-/** @param folder the session service's. @returns undefined if none is deployed from this machine */
+/** @param folder the session service's. @returns undefined if no worker was deployed from this machine */
 export function readDeployed(folder: string): DeployedWorker | undefined {
   try {
     return deployedWorker.safeParse(readJson(pathIn(folder))).data;
   } catch {
-    // It is written atomically, so this is not from an `up`.
+    // `up` writes it atomically, so a damaged file is not from `up`.
     return undefined;
   }
 }

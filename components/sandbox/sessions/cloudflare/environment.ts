@@ -1,18 +1,18 @@
 import { upCommand } from "../../../lib/own-commands.ts";
 
 const tokenVariable = "CLOUDFLARE_API_TOKEN";
-/** Where Cloudflare's API is, and where this machine reaches the worker. For proxies and tests; neither is secret. */
+/** URLs of Cloudflare's API and of the worker, for proxies and tests. They are not secret. */
 const apiVariable = "CLOUDFLARE_API_BASE_URL";
 const workerVariable = "CHANGELINGS_WORKER_URL";
 
-/** Whether the Command of the worker needs this variable of the user who runs `pulumi up`. */
+/** Whether the worker's Command needs this environment variable of `pulumi up`. */
 export function isCloudflareVariable(name: string): boolean {
   return (
     [tokenVariable, apiVariable, workerVariable].includes(name) || /^(npm_config_.*|CHANGELINGS_CACHE)$/i.test(name)
   );
 }
 
-/** Settings of wrangler, without the token. */
+/** Environment variables for wrangler, without the token. */
 export function cloudflareVariables(env: NodeJS.ProcessEnv): Record<string, string> {
   const value = env[apiVariable];
   return value ? { [apiVariable]: value } : {};

@@ -12,12 +12,12 @@ const worker = z.object({
   version: z.optional(z.string()),
 });
 
-/** What runs on Cloudflare, or why that is not known. */
+/** The worker that answers at a URL, or why none was found. */
 export type WorkerAnswer =
   | { readonly build: string | undefined; readonly version: string | undefined }
   | { readonly reason: string; readonly isAnswered: boolean };
 
-/** Asks a worker what it is. Never throws. */
+/** Asks a worker for its build and version. Never throws. */
 export async function answerOf(url: string): Promise<WorkerAnswer> {
   try {
     const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(requestMs) });
@@ -39,8 +39,8 @@ export async function isRunnerLinked({ url, token }: Pick<ServiceFile, "url" | "
 }
 
 /**
- * How the worker on Cloudflare differs from what this machine deployed. An account that can't be reached is no
- * difference: a preview works offline.
+ * How the worker on Cloudflare differs from what this machine deployed. If Cloudflare can't be reached, no difference is
+ * reported, so that a preview works offline.
  */
 export async function workerDrift(paths: Pick<InstallationPaths, "sandboxes">): Promise<string | undefined> {
   const deployed = readDeployed(sessionsFolder(paths));

@@ -20,7 +20,7 @@ import { answerOf } from "./observe.ts";
 import { runWrangler } from "./wrangler.ts";
 import { buildId, type WorkerOfInstallation, wranglerConfig } from "./wrangler-config.ts";
 
-/** A new version is everywhere after some seconds, a new host name after a minute. */
+/** Cloudflare serves a new version everywhere after some seconds, and a new host name after a minute. */
 const reachableMs = 180_000;
 const pauseMs = 1_000;
 const requestMs = 10_000;
@@ -36,7 +36,7 @@ export default commandScript({
     const of = workerOf(variables);
     requiredToken(process.env);
     const owner = await ownerOfWorker(of);
-    // A worker that can't be reached was left by a stack that kept its data.
+    // An unreachable worker was left by a stack that kept its data, and may be taken over.
     if (owner !== undefined && owner.installation !== of.installation) {
       if (owner.installation === "unknown") throw new Error(taken(of, "is not of a session service"));
       if (owner.isReachable)
@@ -49,7 +49,7 @@ export default commandScript({
     const kept: DeployedWorker = isSame
       ? before
       : { version: 1, accountId: of.accountId, worker: of.worker, ...newTokens() };
-    // On disk before they are deployed: a deployment that was cut off is repeated with the same.
+    // Saved before the deployment: if it is cut off, the next `up` deploys the same tokens.
     writeDeployed(folder, kept);
     const deployed = { ...kept, ...(await deploy(of, kept)) };
     await untilReachable(of, deployed);

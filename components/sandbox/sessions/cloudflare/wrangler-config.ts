@@ -14,14 +14,14 @@ export interface WorkerOfInstallation {
 }
 
 /**
- * The `wrangler.json` of the session service; pure, and without secrets. The tags of migrations, and the classes in them,
- * never change: a later class gets a migration of its own.
+ * The `wrangler.json` of the session service, without secrets. The tags of migrations, and the classes in them, never
+ * change. A new class needs a new migration.
  */
 export function wranglerConfig(of: WorkerOfInstallation, build: string) {
   return { ...baseConfig(of), vars: { BUILD: build, [installationBinding]: of.installation } };
 }
 
-/** Identifies what `wranglerConfig` deploys. The worker answers with it. */
+/** Identifies the deployed configuration and program. The worker answers with it. */
 export function buildId(of: WorkerOfInstallation): string {
   const parts = [canonicalJson(baseConfig(of)), programVersion(workerProgram, ["zod"])];
   return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
@@ -32,7 +32,7 @@ function baseConfig({ accountId, worker }: WorkerOfInstallation) {
     ...{ name: worker, account_id: accountId, main: workerFile },
     compatibility_date: workerCompatibility.date,
     compatibility_flags: [...workerCompatibility.flags],
-    // It is bundled by esbuild already, as for workerd here.
+    // esbuild has already bundled it, as for workerd on this machine.
     ...{ no_bundle: true, find_additional_modules: false },
     ...{ workers_dev: true, preview_urls: false, send_metrics: false },
     durable_objects: {
@@ -47,7 +47,7 @@ function baseConfig({ accountId, worker }: WorkerOfInstallation) {
   };
 }
 
-/** The name of an installation's worker, if the fleet file has none. */
+/** The name of an installation's worker, unless the fleet file has one. */
 export function defaultWorkerName(installation: string): string {
   return `changelings-${installation.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`.slice(0, 63).replace(/-$/, "");
 }

@@ -13,7 +13,7 @@ import { cloudflareVariables, requiredToken } from "./environment.ts";
 const installSeconds = 900;
 const runSeconds = 240;
 
-/** A line of what wrangler writes to WRANGLER_OUTPUT_FILE_PATH. */
+/** A line of the file that wrangler writes to WRANGLER_OUTPUT_FILE_PATH. */
 const outputLine = z.looseObject({ type: z.string() });
 const deployLine = z.looseObject({
   type: z.literal("deploy"),
@@ -23,12 +23,12 @@ const deployLine = z.looseObject({
 export type WranglerDeployment = Pick<z.output<typeof deployLine>, "version_id" | "targets">;
 
 /**
- * Runs wrangler in a temporary folder, 0700, which is its home too: it finds no other login and leaves nothing.
+ * Runs wrangler in a temporary folder, 0700, which is also its home, so that it finds no other login and leaves no files.
  *
  * @param files in that folder, by name
  * @param secrets are redacted from what it prints
- * @returns what it reports about a deployment; undefined without one
- * @throws with what it printed
+ * @returns the deployment that it reports; undefined if it deployed nothing
+ * @throws with its output
  */
 export async function runWrangler(
   args: readonly string[],
@@ -56,7 +56,7 @@ export async function runWrangler(
         ...cloudflareVariables(env),
         ...{ HOME: join(folder, "home"), XDG_CONFIG_HOME: join(folder, "home"), PATH: withNode(env) },
         CLOUDFLARE_API_TOKEN: token,
-        // It asks nothing, reports nothing, and prints no colours.
+        // No questions, no telemetry, no colours.
         ...{ CI: "1", WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", NO_COLOR: "1", FORCE_COLOR: "0" },
         ...{ WRANGLER_OUTPUT_FILE_PATH: output, WRANGLER_LOG_PATH: join(folder, "logs") },
       },
@@ -83,7 +83,7 @@ function deploymentIn(path: string): WranglerDeployment | undefined {
   return line === undefined ? undefined : deployLine.parse(line);
 }
 
-/** In a process of its own: setup reports on stderr, and holds locks that belong to a process. */
+/** Runs setup in another process, because setup reports on stderr and holds locks that belong to its process. */
 async function installedWrangler(env: NodeJS.ProcessEnv): Promise<string> {
   const extension = extname(fileURLToPath(import.meta.url));
   const script = fileURLToPath(new URL(`../../../../scripts/setup/wrangler${extension}`, import.meta.url));

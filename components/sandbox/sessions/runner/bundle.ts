@@ -15,7 +15,7 @@ export async function bundleWorker(file: string): Promise<void> {
     external: ["cloudflare:workers"],
     logLevel: "silent",
   });
-  // Its process would stay, and it is never needed again.
+  // esbuild's process would keep running, and is not needed again.
   await stop();
   writePrivateFile(file, outputFiles[0]?.text ?? "");
 }

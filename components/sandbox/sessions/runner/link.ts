@@ -6,22 +6,22 @@ import { LinkedRequests } from "./linked-requests.ts";
 
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
-/** Another runner has the link: it keeps it, unless it ends. */
+/** How long to wait if another runner has replaced this one, which keeps the link until it ends. */
 const replacedPauseMs = 300_000;
 const connectMs = 20_000;
-/** workerd ends the connection only 10 s after it was closed. */
+/** workerd ends a connection only 10 s after it was closed. */
 const closeTimeout = 1_000;
 
 export interface LinkOptions {
-  /** Of the worker, for instance `https://sessions.example.workers.dev`. */
+  /** The worker's URL, for instance `https://sessions.example.workers.dev`. */
   readonly url: string;
   /** The runner's token. */
   readonly token: string;
-  /** The runner's server on this machine, and the secret that it asks for. */
+  /** The port of the runner's server on this machine, and the secret that it requires. */
   readonly port: number;
   readonly secret: string;
   readonly log: Log;
-  /** The worker can reach the runner, for the first time or again. */
+  /** Called when the worker can reach the runner, for the first time or again. */
   readonly onConnected: () => void;
 }
 
@@ -48,22 +48,22 @@ export class Link {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
-    let said = "";
+    let lastReason = "";
     for (let failures = 0; !signal.aborted; ) {
       const { wasConnected, code, reason } = await this.#connectOnce();
       if (signal.aborted) return;
       failures = wasConnected ? 0 : failures + 1;
-      // A machine that is offline for a day would fill the log.
-      if (wasConnected || reason !== said) this.#options.log(`no link to ${this.#options.url}: ${reason}`);
-      said = reason;
+      // Each reason once, because a machine that is offline for a day would fill the log.
+      if (wasConnected || reason !== lastReason) this.#options.log(`no link to ${this.#options.url}: ${reason}`);
+      lastReason = reason;
       const pause =
         code === replacedCode ? replacedPauseMs : Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 10));
-      // Jitter: not all runners that a failure of Cloudflare's cut off come back at once.
+      // Jitter: after a failure of Cloudflare, not all runners reconnect at the same time.
       await sleep(pause * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
     }
   }
 
-  /** Resolves when the link has ended, or could not be made. */
+  /** Resolves when the link has ended, or could not be established. */
   #connectOnce(): Promise<{ readonly wasConnected: boolean; readonly code: number; readonly reason: string }> {
     const { url, token, port, secret, log, onConnected } = this.#options;
     const address = new URL("/runner", url.replace(/^http/, "ws"));
@@ -87,7 +87,7 @@ export class Link {
     socket.on("open", () => {
       isOpen = true;
       heardAt = Date.now();
-      // Until the first pong, the worker has not heard of this runner otherwise.
+      // The worker dates its last sign of life from the first pong.
       socket.send("ping");
       log(`linked to ${url}`);
       onConnected();
@@ -98,12 +98,12 @@ export class Link {
         if (isBinary) requests.part(data);
         else if (String(data) !== "pong") requests.frame(String(data));
       } catch (error) {
-        failure = `the worker sent what is not of the protocol: ${error instanceof Error ? error.message : error}`;
+        failure = `the worker violated the protocol: ${error instanceof Error ? error.message : error}`;
         socket.close(violationCode);
       }
     });
     socket.on("error", (error) => {
-      failure ||= /\b401\b/.test(error.message) ? "it refuses this runner's token" : error.message;
+      failure ||= /\b401\b/.test(error.message) ? "the worker rejects this runner's token" : error.message;
     });
     return new Promise((resolve) => {
       socket.on("close", (code, text) => {

@@ -12,7 +12,7 @@ import {
 } from "../link-protocol.ts";
 
 export interface LinkedRequestsOptions {
-  /** The runner's server on this machine, and the secret that it asks for. */
+  /** The port of the runner's server on this machine, and the secret that it requires. */
   readonly port: number;
   readonly secret: string;
   readonly send: (message: string | Uint8Array) => void;
@@ -23,13 +23,13 @@ interface Pending {
   readonly body: Uint8Array[];
   bytes: number;
   isSent: boolean;
-  /** Bytes of the response that may be sent now. */
+  /** How many bytes of the response may be sent now. */
   credit: number;
   more: PromiseWithResolvers<void>;
   readonly controller: AbortController;
 }
 
-/** The worker's requests that came over one link. Each is passed to the runner's server, as if the worker were here. */
+/** The worker's requests over one link. Each is forwarded to the runner's server, as if the worker ran on this machine. */
 export class LinkedRequests {
   readonly #options: LinkedRequestsOptions;
   readonly #pending = new Map<number, Pending>();
@@ -38,14 +38,14 @@ export class LinkedRequests {
     this.#options = options;
   }
 
-  /** @throws if it is not of the protocol */
+  /** @throws if it violates the protocol */
   frame(text: string): void {
     const frame = frameOf(workerFrame, text);
     const pending = this.#pending.get(frame.id);
     switch (frame.frame) {
       case "request": {
         if (pending !== undefined) throw new Error("two requests have one id");
-        if (this.#pending.size >= maxRequests) throw new Error(`more than ${maxRequests} requests are under way`);
+        if (this.#pending.size >= maxRequests) throw new Error(`more than ${maxRequests} requests are pending`);
         const [controller, more] = [new AbortController(), Promise.withResolvers<void>()];
         const parts = { body: [], bytes: 0, isSent: false, credit: creditWindow, more, controller };
         this.#pending.set(frame.id, { request: frame, ...parts });
@@ -55,12 +55,12 @@ export class LinkedRequests {
         if (pending === undefined) return;
         if (pending.isSent) throw new Error("a request was sent twice");
         pending.isSent = true;
-        void this.#pass(frame.id, pending);
+        void this.#forward(frame.id, pending);
         return;
       case "credit":
         if (pending === undefined) return;
         pending.credit += frame.bytes;
-        if (pending.credit > creditWindow) throw new Error("more credit than the window has");
+        if (pending.credit > creditWindow) throw new Error("more credit than the window allows");
         pending.more.resolve();
         pending.more = Promise.withResolvers();
         return;
@@ -70,42 +70,42 @@ export class LinkedRequests {
     }
   }
 
-  /** @throws if it is not of the protocol */
+  /** @throws if it violates the protocol */
   part(message: Uint8Array): void {
     const { id, bytes } = partIn(message);
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
-    if (pending.isSent) throw new Error("a part of a request that was sent");
+    if (pending.isSent) throw new Error("a part after the end of its request");
     pending.bytes += bytes.length;
     if (pending.bytes > maxRequestBody) throw new Error("the body of a request is too large");
     pending.body.push(Uint8Array.from(bytes));
   }
 
-  /** The link has ended. What is executed goes on; the worker asks for it again. */
+  /** The link has ended. Runs continue, and the worker asks for them again. */
   end(): void {
     for (const pending of this.#pending.values()) abort(pending);
     this.#pending.clear();
   }
 
-  async #pass(id: number, pending: Pending): Promise<void> {
+  async #forward(id: number, pending: Pending): Promise<void> {
     const { signal } = pending.controller;
     try {
-      const response = await this.#ask(pending);
+      const response = await this.#request(pending);
       const type = response.headers["content-type"] ?? "text/plain";
-      this.#say({ frame: "response", id, status: response.statusCode ?? 500, type });
+      this.#sendFrame({ frame: "response", id, status: response.statusCode ?? 500, type });
       for await (const chunk of response) {
         for (const part of partsOf(id, chunk)) await this.#sendPart(pending, part);
       }
-      if (!response.complete) throw new Error("it broke off");
-      this.#say({ frame: "end", id });
+      if (!response.complete) throw new Error("the response was cut off");
+      this.#sendFrame({ frame: "end", id });
     } catch {
-      if (!signal.aborted) this.#say({ frame: "broken", id });
+      if (!signal.aborted) this.#sendFrame({ frame: "broken", id });
     } finally {
       if (this.#pending.get(id) === pending) this.#pending.delete(id);
     }
   }
 
-  /** Waits until the worker has room for it. */
+  /** Waits until the worker has granted enough credit. */
   async #sendPart(pending: Pending, part: Uint8Array): Promise<void> {
     const { signal } = pending.controller;
     const bytes = part.length - 4;
@@ -115,7 +115,7 @@ export class LinkedRequests {
     this.#options.send(part);
   }
 
-  #ask({ request: { method, path }, body, controller }: Pending): Promise<IncomingMessage> {
+  #request({ request: { method, path }, body, controller }: Pending): Promise<IncomingMessage> {
     const { port, secret } = this.#options;
     return new Promise((resolve, reject) => {
       const outgoing = httpRequest({
@@ -128,7 +128,7 @@ export class LinkedRequests {
     });
   }
 
-  #say(frame: RunnerFrame): void {
+  #sendFrame(frame: RunnerFrame): void {
     this.#options.send(JSON.stringify(frame));
   }
 }

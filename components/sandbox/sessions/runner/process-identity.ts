@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
- * When a process started, in the system's own words: with the pid it identifies a process, because pids are used again.
+ * When a process started, in the system's own format. A pid alone does not identify a process, because pids are reused.
  *
  * @returns undefined if there is no such process
  */

@@ -5,31 +5,31 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import * as z from "zod/mini";
 import { type Outcome, outcome, type RunEvent, runEvent } from "../runner-protocol.ts";
 
-/** A session as the runner keeps it, so that its sandbox can be opened again after a restart. */
+/** The runner's record of a session, so that it can reopen the sandbox after a restart. */
 const sessionRecord = z.object({
   id: z.string(),
   changeling: z.string(),
-  /** What it was started with, as JSON: later changes of the changeling don't change it. */
+  /** The spec that it was started with, as JSON. Later changes of the changeling don't affect it. */
   spec: z.string(),
   branch: z.nullable(z.string()),
   sandbox: z.string(),
   snapshot: z.nullable(z.string()),
   /** The runtime's last state, as JSON. */
   state: z.nullable(z.string()),
-  /** When its sandbox's time is over; ISO 8601, UTC. */
+  /** When the sandbox's time is over; ISO 8601, UTC. */
   expires_at: z.string(),
-  /** When its sandbox was last used; ISO 8601, UTC. Empty until it has started. */
+  /** When the sandbox was last used; ISO 8601, UTC. Empty until it has started. */
   used_at: z.string(),
-  /** 1 if its files are in `snapshot` alone. Its sandbox is ended, or about to be. */
+  /** 1 if only `snapshot` has its files. The sandbox has ended, or is about to end. */
   is_asleep: z.number(),
-  /** What was last reported to the session about that. */
+  /** The value of `is_asleep` that the session knows. */
   reported_asleep: z.number(),
 });
 export type SessionRecord = z.output<typeof sessionRecord>;
 
 const runRow = z.object({ boot: z.string(), kind: z.string(), outcome: z.nullable(z.string()), events: z.string() });
 
-/** A run that this runner, or an earlier one, began. */
+/** A run that this process of the runner, or an earlier one, began. */
 export interface RunRecord {
   readonly isOfThisBoot: boolean;
   /** undefined if it has not ended */
@@ -49,7 +49,7 @@ const schema = `
     id TEXT PRIMARY KEY, changeling TEXT NOT NULL, spec TEXT NOT NULL, branch TEXT, sandbox TEXT NOT NULL, snapshot TEXT,
     state TEXT, expires_at TEXT NOT NULL);
 `;
-/** Added to databases of former versions too. */
+/** Also added to databases of earlier versions. */
 const addedColumns = {
   used_at: "TEXT NOT NULL DEFAULT ''",
   is_asleep: "INTEGER NOT NULL DEFAULT 0",
@@ -61,13 +61,13 @@ export function recordsPath(folder: string): string {
 }
 
 export interface RecordedSessions {
-  /** The ids of the sessions whose sandbox or snapshot the runner looks after. */
+  /** The ids of the sessions whose sandbox or snapshot the runner manages. */
   readonly withSandbox: ReadonlySet<string>;
-  /** The ids of all sessions whose start these records know, also of those that have ended. */
+  /** The ids of all sessions that this runner has started, including those that have ended. */
   readonly started: ReadonlySet<string>;
 }
 
-/** What the records say of sessions, also for other processes than the runner. @param folder the session service's */
+/** Reads the records from another process than the runner's. @param folder the session service's */
 export function recordedSessions(folder: string): RecordedSessions {
   const path = recordsPath(folder);
   if (!existsSync(path)) return { withSandbox: new Set(), started: new Set() };
@@ -90,9 +90,9 @@ export function recordedSessions(folder: string): RecordedSessions {
   }
 }
 
-/** What the runner must not forget: which runs it began, and how they ended. */
+/** The runner's database: which runs it began and how they ended, and the sandbox of each session. */
 export class Records {
-  /** Identifies these records. Others can't know which runs began. */
+  /** Identifies this database. Another one does not know which runs began. */
   readonly epoch: string;
   readonly #database: DatabaseSync;
   readonly #boot = randomUUID();
@@ -122,8 +122,8 @@ export class Records {
   }
 
   /**
-   * It is on disk before the run begins, so that not even a power failure has it run twice. Everything else that such a
-   * failure takes away makes a run `interrupted`.
+   * Writes to disk before the run begins, so that it never runs twice, even after a power failure. Other writes that are
+   * lost in a power failure make a run `interrupted`.
    */
   beginRun(key: string, session: string, kind: string): void {
     this.#durably(
@@ -138,12 +138,12 @@ export class Records {
     this.#run("UPDATE runs SET outcome = ?, events = ? WHERE key = ?", ...values);
   }
 
-  /** The session has stored the outcome; the key stays known. */
+  /** The session has stored the outcome. The key stays known. */
   takeRun(key: string): void {
     this.#run("UPDATE runs SET taken = 1, events = '[]' WHERE key = ? AND outcome IS NOT NULL", key);
   }
 
-  /** Sessions that have a run whose outcome they have not stored. */
+  /** The sessions with a run whose outcome they have not stored. */
   sessionsWithRuns(): string[] {
     const rows = this.#rows("SELECT DISTINCT session FROM runs WHERE taken = 0", z.object({ session: z.string() }));
     return rows.map(({ session }) => session);
@@ -151,8 +151,11 @@ export class Records {
 
   saveSession(record: SessionRecord): void {
     const columns = Object.keys(record);
-    const places = columns.map(() => "?").join(", ");
-    this.#run(`INSERT OR REPLACE INTO sessions(${columns.join(", ")}) VALUES(${places})`, ...Object.values(record));
+    const placeholders = columns.map(() => "?").join(", ");
+    this.#run(
+      `INSERT OR REPLACE INTO sessions(${columns.join(", ")}) VALUES(${placeholders})`,
+      ...Object.values(record),
+    );
   }
 
   session(id: string): SessionRecord | undefined {
@@ -172,7 +175,7 @@ export class Records {
     return this.#rows(query, z.object({ id: z.string() }), now.toISOString()).map(({ id }) => id);
   }
 
-  /** The sessions that do not know yet that their sandbox sleeps, or that it does not any more. */
+  /** The sessions that have not been informed that their sandbox fell asleep or woke up. */
   unreported(): SessionRecord[] {
     return this.#rows("SELECT * FROM sessions WHERE is_asleep <> reported_asleep", sessionRecord);
   }
@@ -181,7 +184,7 @@ export class Records {
     this.#run("UPDATE sessions SET reported_asleep = ? WHERE id = ?", isAsleep, id);
   }
 
-  /** The sessions that sleep, and whose sandboxes are not known to have ended. */
+  /** The sleeping sessions whose sandbox may not have ended yet. */
   halfAsleep(): string[] {
     const query = "SELECT id FROM sessions WHERE is_asleep = 1 AND sandbox <> ''";
     return this.#rows(query, z.object({ id: z.string() })).map(({ id }) => id);
@@ -195,12 +198,12 @@ export class Records {
     this.#run("UPDATE sessions SET expires_at = ? WHERE id = ?", until.toISOString(), id);
   }
 
-  /** It is on disk before the sandbox is ended: from now on its files are in the snapshot alone. */
+  /** Writes to disk before the sandbox is ended: from now on, only the snapshot has its files. */
   fallAsleep(id: string, snapshot: string): void {
     this.#durably("UPDATE sessions SET snapshot = ?, is_asleep = 1 WHERE id = ?", snapshot, id);
   }
 
-  /** It is on disk before the sandbox is made, so that a killed service can't leave another one. */
+  /** Writes to disk before the sandbox is created, so that a killed service can't leave a second one. */
   wakeUp(id: string, sandbox: string, expires: Date): void {
     const query = "UPDATE sessions SET sandbox = ?, expires_at = ?, is_asleep = 0 WHERE id = ?";
     this.#durably(query, sandbox, expires.toISOString(), id);
@@ -210,7 +213,7 @@ export class Records {
     this.#run("UPDATE sessions SET state = ? WHERE id = ?", JSON.stringify(state) ?? null, id);
   }
 
-  /** The sandbox of a session that sleeps has ended. */
+  /** The sandbox of a sleeping session has ended. */
   endSandbox(id: string, sandbox: string): void {
     this.#run("UPDATE sessions SET sandbox = '' WHERE id = ? AND sandbox = ?", id, sandbox);
   }
@@ -219,13 +222,13 @@ export class Records {
     this.#run("UPDATE sessions SET snapshot = ? WHERE id = ?", snapshot, id);
   }
 
-  /** The keys of its runs stay known, so that none is executed again. */
+  /** Keeps the keys of its runs, so that none is executed again. */
   removeSession(id: string): void {
     this.#run("DELETE FROM sessions WHERE id = ?", id);
     this.#run("UPDATE runs SET taken = 1, events = '[]' WHERE session = ?", id);
   }
 
-  /** On disk when it returns, also if the machine fails then. */
+  /** The write survives a power failure after this has returned. */
   #durably(query: string, ...values: SQLInputValue[]): void {
     this.#database.exec("PRAGMA synchronous = FULL");
     try {
@@ -239,7 +242,7 @@ export class Records {
     const columns = this.#rows("PRAGMA table_info(sessions)", z.object({ name: z.string() }));
     const missing = Object.entries(addedColumns).filter(([name]) => !columns.some((column) => column.name === name));
     if (missing.length === 0) return;
-    const added = missing.map(([name, form]) => `ALTER TABLE sessions ADD COLUMN ${name} ${form};`).join("\n");
+    const added = missing.map(([name, type]) => `ALTER TABLE sessions ADD COLUMN ${name} ${type};`).join("\n");
     this.#database.exec(`BEGIN; ${added} UPDATE sessions SET used_at = strftime('%FT%TZ'); COMMIT;`);
   }
 
@@ -247,10 +250,10 @@ export class Records {
     this.#database.prepare(query).run(...values);
   }
 
-  #rows<Row>(query: string, form: z.ZodMiniType<Row>, ...values: SQLInputValue[]): Row[] {
+  #rows<Row>(query: string, schema: z.ZodMiniType<Row>, ...values: SQLInputValue[]): Row[] {
     return this.#database
       .prepare(query)
       .all(...values)
-      .map((row) => form.parse(row));
+      .map((row) => schema.parse(row));
   }
 }

@@ -1,7 +1,7 @@
-/** Shorter values occur in ordinary text. */
+/** Shorter values are not redacted, because they occur in ordinary text. */
 const leastLength = 6;
 
-/** Replaces the values of secrets with `***`, in text that arrives in pieces too. */
+/** Replaces the values of secrets with `***`, even in text that arrives in pieces. */
 export class Redactor {
   readonly #secrets: readonly string[];
 
@@ -16,7 +16,7 @@ export class Redactor {
     return this.#secrets.reduce((redacted, secret) => redacted.replaceAll(secret, "***"), text);
   }
 
-  /** Also in the texts of a value of JSON. */
+  /** Redacts all strings of a JSON value. */
   json(value: unknown): unknown {
     if (this.#secrets.length === 0) return value;
     if (typeof value === "string") return this.text(value);
@@ -26,9 +26,9 @@ export class Redactor {
   }
 
   /**
-   * Splits a text of which more may follow.
+   * Splits a text that may continue.
    *
-   * @returns what can be shown, redacted; and the end, which may be the beginning of a secret
+   * @returns the redacted text that can be shown, and the end of the text that may be the beginning of a secret
    */
   split(text: string): readonly [shown: string, held: string] {
     const redacted = this.text(text);
@@ -38,7 +38,7 @@ export class Redactor {
   }
 }
 
-/** The length of the longest end of a text that is a beginning, but not all, of a secret. */
+/** The length of the longest suffix of a text that is a prefix of a secret, but not the whole secret. */
 function overlap(text: string, secret: string): number {
   for (let length = Math.min(secret.length - 1, text.length); length > 0; length--) {
     if (secret.startsWith(text.slice(text.length - length))) return length;

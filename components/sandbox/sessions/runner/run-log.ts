@@ -2,15 +2,15 @@ import type { RuntimeEvent } from "../../runtimes/runtime.ts";
 import type { Outcome, RunEvent } from "../runner-protocol.ts";
 import type { Redactor } from "./redact.ts";
 
-/** Text is sent at once, and what follows within this time is sent together; milliseconds. */
+/** Text is sent at once. More text within this time is sent together; milliseconds. */
 const joinMs = 20;
-/** The most characters of one event's text, and of all of a run's events. */
+/** The most characters of one event's text, and of all events of a run. */
 const maxEvent = 64_000;
 const maxTotal = 8_000_000;
 /** The most characters of an answer. */
 const maxAnswer = 400_000;
 
-/** What a run reported so far, for any number of readers that begin anywhere. */
+/** The events of a run so far, for any number of readers that begin at any event. */
 export class RunLog {
   readonly events: RunEvent[] = [];
   outcome: Outcome | undefined;
@@ -53,7 +53,7 @@ export class RunLog {
     this.#wake();
   }
 
-  /** Events from a number on, as they come, until the run has ended. */
+  /** Yields the events from index `first` on as they come, until the run has ended. */
   async *from(first: number): AsyncGenerator<RunEvent> {
     for (let next = first; ; ) {
       const { promise } = this.#waiting;
@@ -84,7 +84,7 @@ export class RunLog {
     this.#total += JSON.stringify(event).length;
     if (this.#total <= maxTotal || event.type === "cost" || event.type === "usage") this.events.push(event);
     else if (before <= maxTotal)
-      this.events.push({ type: "notice", text: "further output is left out: it is too long" });
+      this.events.push({ type: "notice", text: "the output is too long; the rest is left out" });
     this.#wake();
   }
 

@@ -11,19 +11,19 @@ import { Records, recordsPath } from "./records.ts";
 import { Runs } from "./runs.ts";
 import { CannotSleep, Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
 import { startRunnerServer } from "./server.ts";
-import { endLeftWorkerd, Workerd } from "./workerd.ts";
+import { endOrphanedWorkerd, Workerd } from "./workerd.ts";
 
-/** The status for a session of the time before the sessions moved to Cloudflare, or back. Its sandbox is still looked after. */
+/** The status for a session from before the sessions moved to Cloudflare, or back. The runner still manages its sandbox. */
 const unknownSession = [404] as const;
-/** When it is tried again to save a sandbox; milliseconds. */
+/** How long to wait before the next attempt to save a sandbox; milliseconds. */
 const retryMs = 60_000;
 
 export interface SessionServiceOptions extends Omit<SandboxesOptions, "records" | "onChange"> {
-  /** The service's own, 0700; see `sessionsFolder`. */
+  /** The service's folder, 0700; see `sessionsFolder`. */
   readonly folder: string;
   readonly log: Log;
-  /** How often sandboxes are looked for that are idle, or whose time is over; milliseconds. */
-  readonly lookEveryMs?: number | undefined;
+  /** How often to check for sandboxes that are idle or whose time is over; milliseconds. */
+  readonly checkEveryMs?: number | undefined;
 }
 
 /**
@@ -34,30 +34,30 @@ export interface SessionServiceOptions extends Omit<SandboxesOptions, "records" 
  * @throws if workerd does not start
  */
 export async function startSessionService(options: SessionServiceOptions): Promise<() => Promise<void>> {
-  const { folder, log, lookEveryMs = 5_000 } = options;
+  const { folder, log, checkEveryMs = 5_000 } = options;
   ensureFolder(folder);
   const records = new Records(recordsPath(folder));
-  const sandboxes = new Sandboxes({ ...options, records, onChange: () => tell() });
+  const sandboxes = new Sandboxes({ ...options, records, onChange: () => reportSleep() });
   const runs = new Runs(records, sandboxes);
   const secret = randomBytes(32).toString("hex");
   const { server, port } = await startRunnerServer({ runs, sandboxes, secret, log });
   let service: ServiceFile | undefined;
   const onReady = (ready: ServiceFile) => {
     service = ready;
-    // Those whose messages were being executed; the others have an alarm.
+    // Sessions whose messages were being executed. The others have an alarm.
     for (const session of records.sessionsWithRuns()) void call(ready, session, "wake", {}).catch(() => {});
   };
   const objects = await startObjects({ folder, log, port, secret, onReady });
   service = readServiceFile(folder);
-  // Sessions go on without their page.
+  // The sessions work without their page.
   const page = await startPage({ folder, log, service: () => service, settings: readPageSettings(folder) }).catch(
     (error: unknown): RunningPage | undefined => {
       log(`the page could not be started: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     },
   );
-  /** Tells the sessions whose sandboxes sleep now, or do not any more. What fails is done again soon. */
-  function tell(): void {
+  /** Informs sessions whose sandbox fell asleep or woke up. If that fails, the next check does it again. */
+  function reportSleep(): void {
     if (service === undefined) return;
     for (const { id, is_asleep: isAsleep, snapshot } of records.unreported()) {
       const change = { isAsleep: isAsleep === 1, snapshot: snapshot ?? undefined };
@@ -78,10 +78,10 @@ export async function startSessionService(options: SessionServiceOptions): Promi
       await sandboxes.terminate(session);
     }
   };
-  const look = (running: ServiceFile) => {
+  const check = (running: ServiceFile) => {
     const now = new Date();
     for (const session of records.expired(now)) {
-      // Not again until it is over.
+      // The next check must not save it again meanwhile.
       records.postponeExpiry(session, new Date(now.getTime() + retryMs));
       expire(running, session).catch((error: unknown) => log(`${session} can't be saved: ${error}`));
     }
@@ -93,9 +93,9 @@ export async function startSessionService(options: SessionServiceOptions): Promi
     for (const session of records.halfAsleep()) {
       sandboxes.sleep(session).catch((error: unknown) => log(`the sandbox of ${session} can't be ended: ${error}`));
     }
-    tell();
+    reportSleep();
   };
-  const timer = setInterval(() => service !== undefined && look(service), lookEveryMs);
+  const timer = setInterval(() => service !== undefined && check(service), checkEveryMs);
   return async () => {
     clearInterval(timer);
     await page?.close();
@@ -106,11 +106,11 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   };
 }
 
-/** Starts where the sessions are: workerd on this machine, or the link to the worker that was deployed to Cloudflare. */
+/** Starts workerd with the sessions on this machine, or the link to the deployed worker on Cloudflare. */
 async function startObjects(options: {
   readonly folder: string;
   readonly log: Log;
-  /** The runner's server, and the secret that it asks for. */
+  /** The port of the runner's server, and the secret that it requires. */
   readonly port: number;
   readonly secret: string;
   readonly onReady: (service: ServiceFile) => void;
@@ -125,7 +125,7 @@ async function startObjects(options: {
     await workerd.start();
     return workerd;
   }
-  await endLeftWorkerd(folder);
+  await endOrphanedWorkerd(folder);
   const { url, ownerToken, runnerToken } = deployed;
   const service: ServiceFile = { version: 1, url, token: ownerToken };
   writePrivateFile(serviceFilePath(folder), `${JSON.stringify(service)}\n`);
@@ -134,7 +134,7 @@ async function startObjects(options: {
   return link;
 }
 
-/** @param also statuses that are no error */
+/** @param also other statuses that are not an error */
 async function call(
   { url, token }: ServiceFile,
   session: string,

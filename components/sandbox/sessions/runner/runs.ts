@@ -8,18 +8,18 @@ import { Redactor } from "./redact.ts";
 import { RunLog } from "./run-log.ts";
 import { isGone, type Sandboxes } from "./sandboxes.ts";
 
-/** How long a run may take to end when its session is terminated; milliseconds. */
+/** How long a run may take to end after it was aborted; milliseconds. */
 const endMs = 5_000;
 
 interface LiveRun {
   readonly session: string;
   readonly log: RunLog;
   readonly controller: AbortController;
-  /** Why it is ended, if it was not cancelled. */
+  /** Why the run was aborted, unless it was cancelled. */
   failure?: Failure;
 }
 
-/** Executes runs, each key at most once, and reports the result of each as often as it is asked. */
+/** Executes runs, each key at most once, and repeats their results as often as they are requested. */
 export class Runs {
   readonly #records: Records;
   readonly #sandboxes: Sandboxes;
@@ -45,7 +45,7 @@ export class Runs {
     if (live.outcome !== undefined) yield { line: "outcome", outcome: live.outcome };
   }
 
-  /** Its outcome says whether it was in time. */
+  /** Aborts a run. Its outcome says whether it was aborted in time. */
   cancel(key: string): void {
     this.#live.get(key)?.controller.abort();
   }
@@ -59,9 +59,9 @@ export class Runs {
   }
 
   /**
-   * Ends a session's runs. A runtime that does not heed it ends with its sandbox.
+   * Aborts a session's runs. A runtime that ignores that ends with its sandbox.
    *
-   * @param failure of these runs; otherwise they were cancelled
+   * @param failure the reason that the runs report; by default they are reported as cancelled
    */
   async end(session: string, failure?: Failure): Promise<void> {
     for (const run of this.#live.values()) {
@@ -75,7 +75,7 @@ export class Runs {
   #beginOrFind(key: string, request: RunRequest) {
     const record = this.#records.run(key);
     if (record?.outcome !== undefined) return record;
-    // A start has no effect that a person asked for, and its sandbox was not given to anybody.
+    // A start can be repeated: nobody has used its sandbox yet.
     if (record !== undefined && request.kind === "prompt") {
       return this.#interrupted(key, "the session service ended while it was executed");
     }
@@ -95,16 +95,16 @@ export class Runs {
   #begin(key: string, request: RunRequest): LiveRun {
     const { session } = request;
     const changeling = request.kind === "start" ? request.changeling : this.#sandboxes.changelingOf(session);
-    const secrets = attempt(() => (changeling === undefined ? [] : this.#sandboxes.secretsOf(changeling)));
+    const secrets = resultOf(() => (changeling === undefined ? [] : this.#sandboxes.secretsOf(changeling)));
     const log = new RunLog(new Redactor(secrets instanceof Error ? [] : secrets));
     const run: LiveRun = { session, log, controller: new AbortController() };
-    // From now on, it is never begun again.
+    // From now on, this key is never executed again.
     this.#records.beginRun(key, session, request.kind);
     this.#live.set(key, run);
     const before = this.#last.get(session) ?? Promise.resolve();
     const ended = before.then(() =>
       this.#execute(key, run, () => {
-        // What it prints could not be redacted.
+        // Its output could not be redacted.
         if (secrets instanceof Error) throw secrets;
         return request.kind === "start" ? this.#start(request, run) : this.#prompt(request, run);
       }),
@@ -132,7 +132,7 @@ export class Runs {
       outcome = failure === undefined ? { state: "cancelled" } : { state: "failed", failure };
     }
     log.end(outcome);
-    // Stored before anybody hears of it: readers are woken up after this.
+    // Stored before readers, which are woken up after this, see the outcome.
     this.#records.endRun(key, log.outcome ?? outcome, log.events);
     this.#live.delete(key);
   }
@@ -156,7 +156,7 @@ export class Runs {
   }
 }
 
-function attempt<Result>(work: () => Result): Result | Error {
+function resultOf<Result>(work: () => Result): Result | Error {
   try {
     return work();
   } catch (error) {

@@ -6,7 +6,7 @@ import type { RunningSandbox } from "../../running-sandbox.ts";
 import { type SandboxSpec, sandboxSpec } from "../../spec.ts";
 import type { Records, SessionRecord } from "./records.ts";
 
-/** What sessions of a changeling are made from. */
+/** A changeling as its sessions need it. */
 export interface Changeling {
   readonly spec: SandboxSpec;
   readonly warmSnapshot?: WarmSnapshot | undefined;
@@ -17,13 +17,13 @@ export interface SandboxesOptions {
   readonly records: Records;
   /** @throws if it is not installed, or not enabled */
   readonly changeling: (name: string) => Changeling;
-  /** Values of a changeling's secrets, by name. */
+  /** The values of a changeling's secrets, by name. */
   readonly secrets: (name: string) => Readonly<Record<string, string>>;
-  /** A sandbox sleeps, or does not any more: `records.unreported` says which. */
+  /** Called when a sandbox fell asleep or woke up; `records.unreported` says which. */
   readonly onChange?: (() => void) | undefined;
 }
 
-/** A sandbox can't be saved, because its provider has no snapshots or because it is gone. */
+/** A sandbox can't be saved: its provider has no snapshots, or it is gone. */
 export class CannotSleep extends Error {
   override readonly name = "CannotSleep";
 }
@@ -39,15 +39,15 @@ const specOf = z.pipe(
 );
 
 /**
- * The sandboxes of the sessions. After a restart each is opened again when it is needed.
+ * The sandboxes of the sessions. After a restart each is reopened when it is needed.
  *
- * A sandbox that falls asleep is saved in a snapshot; that is recorded; then it is ended. A service that is killed in
- * between finds either a sandbox that is awake, or the record that says that the snapshot is what counts.
+ * A sandbox falls asleep in three steps: it is saved in a snapshot, the snapshot is recorded, and the sandbox is ended. A
+ * service that was killed between two steps finds a sandbox that is awake, or a record that says to use the snapshot.
  */
 export class Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #open = new Map<string, Promise<RunningSandbox>>();
-  /** How many use a session's sandbox now. */
+  /** How many callers use a session's sandbox now. */
   readonly #users = new Map<string, number>();
   readonly #fallingAsleep = new Map<string, Promise<void>>();
 
@@ -55,7 +55,7 @@ export class Sandboxes {
     this.#options = options;
   }
 
-  /** Values of secrets that the session's programs may print. */
+  /** The values of the secrets, which the session's programs may print. */
   secretsOf(changeling: string): string[] {
     return Object.values(this.#options.secrets(changeling));
   }
@@ -84,7 +84,7 @@ export class Sandboxes {
       ...{ snapshot: null, state: null, expires_at: expires.toISOString(), used_at: "" },
       ...{ is_asleep: 0, reported_asleep: 0 },
     };
-    // Of a service that was killed while it made it.
+    // A service that was killed may have left a half-made sandbox.
     const halfMade = records.session(session)?.sandbox ?? "";
     if (halfMade !== "") await manager.terminate(spec, halfMade);
     let made: RunningSandbox | undefined;
@@ -95,7 +95,7 @@ export class Sandboxes {
       });
       signal.throwIfAborted();
     } catch (error) {
-      // If its session was terminated meanwhile, nobody else would end it.
+      // If the session was terminated meanwhile, nobody else ends the sandbox.
       await made?.terminate();
       records.removeSession(session);
       throw error;
@@ -106,9 +106,9 @@ export class Sandboxes {
   }
 
   /**
-   * Does something with a session's sandbox, which does not fall asleep meanwhile. One that sleeps is woken up.
+   * Works with a session's sandbox, which does not fall asleep meanwhile. A sleeping sandbox is woken up first.
    *
-   * @param how.onLost the sandbox was lost while it was awake, and is made again from its last snapshot
+   * @param how.onLost called if the sandbox was lost while it was awake, and is restored from its last snapshot
    * @throws SandboxGone, or SandboxError with the step that failed
    */
   async use<Result>(
@@ -133,10 +133,10 @@ export class Sandboxes {
   }
 
   /**
-   * Saves a session's sandbox in a snapshot, and ends it. Whoever uses it next wakes it up.
+   * Saves a session's sandbox in a snapshot, and ends it. The next use wakes it up.
    *
-   * @param endUse ends what still uses it; those who come meanwhile wait until it sleeps
-   * @throws CannotSleep; and the sandbox goes on if the snapshot can't be made
+   * @param endUse ends the work in the sandbox; later callers of `use` wait until the sandbox sleeps
+   * @throws CannotSleep. If no snapshot can be made, the sandbox keeps running
    */
   sleep(session: string, endUse: () => Promise<void> = async () => {}): Promise<void> {
     const known = this.#fallingAsleep.get(session);
@@ -149,7 +149,7 @@ export class Sandboxes {
     return sleeping;
   }
 
-  /** Ends a sandbox whose session sleeps, if that was not done before. */
+  /** Ends the sandbox of a sleeping session, unless it has ended already. */
   async #endAsleep(session: string): Promise<void> {
     const { manager, records } = this.#options;
     const record = records.session(session);
@@ -165,7 +165,7 @@ export class Sandboxes {
     const record = records.session(session);
     if (record === undefined) return;
     const spec = specOf.parse(record.spec);
-    if (!(await manager.capabilities(spec)).snapshots) throw new CannotSleep(`${spec.provider} makes no snapshots`);
+    if (!(await manager.capabilities(spec)).snapshots) throw new CannotSleep(`${spec.provider} has no snapshots`);
   }
 
   async #save(session: string): Promise<void> {
@@ -184,7 +184,7 @@ export class Sandboxes {
   /** @param record as it was before the session had this snapshot */
   async #removeFormer({ spec, snapshot: former }: SessionRecord, snapshot: string): Promise<void> {
     if (former === null || former === snapshot) return;
-    // A sandbox that was made from it may still need it. A provider that can't remove it now has one too many.
+    // A sandbox that was made from it may still need it. If it can't be removed now, it is left over.
     await this.#options.manager.removeSnapshot(specOf.parse(spec), former).catch(() => {});
   }
 
@@ -209,12 +209,12 @@ export class Sandboxes {
     return opening;
   }
 
-  /** It is opened again when it is needed next. */
+  /** Drops an open sandbox. It is reopened when it is needed next. */
   forget(session: string, which?: Promise<RunningSandbox>): void {
     if (which === undefined || this.#open.get(session) === which) this.#open.delete(session);
   }
 
-  /** The former one is removed. */
+  /** Takes a snapshot, and removes the former one. */
   async snapshot(session: string): Promise<string> {
     const { records } = this.#options;
     const before = records.session(session);
@@ -224,14 +224,14 @@ export class Sandboxes {
     return snapshot;
   }
 
-  /** Ends a session's sandbox and removes its snapshot. Succeeds if they are gone. */
+  /** Ends a session's sandbox and removes its snapshot. Succeeds if they are already gone. */
   async terminate(session: string): Promise<void> {
     const { manager, records } = this.#options;
     await this.#fallingAsleep.get(session)?.catch(() => {});
     const record = records.session(session);
     if (record === undefined) return;
     const spec = specOf.parse(record.spec);
-    // One that was not opened since a restart needs no runtime to be ended.
+    // A sandbox that was not reopened since a restart is ended without its runtime.
     const opened = await this.#open.get(session)?.catch(() => undefined);
     if (opened !== undefined) await opened.terminate();
     else if (record.sandbox !== "") await manager.terminate(spec, record.sandbox);
@@ -242,7 +242,7 @@ export class Sandboxes {
 
   async #reopen(session: string, { signal, onLost = () => {} }: UseOptions): Promise<RunningSandbox> {
     const { manager, records, onChange = () => {} } = this.#options;
-    // What it was before it fell asleep must not be there beside the new one.
+    // The sandbox from before it fell asleep must not run beside the new one.
     await this.#endAsleep(session);
     const record = records.session(session);
     if (record === undefined) throw new SandboxGone(session);
@@ -268,7 +268,7 @@ function expiryOf(spec: SandboxSpec, capabilities: Capabilities): Date {
   return new Date(Date.now() + lifetimeOf(spec, capabilities).sleepAfterSeconds * 1000);
 }
 
-/** Whether a sandbox can't be opened because it does not exist any more. */
+/** Whether an error says that a sandbox no longer exists. */
 export function isGone(error: unknown): boolean {
   return error instanceof SandboxGone || (error instanceof SandboxError && error.step === "resume");
 }

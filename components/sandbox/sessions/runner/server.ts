@@ -14,12 +14,12 @@ const maxDiffBytes = 1_000_000;
 export interface RunnerServerOptions {
   readonly runs: Runs;
   readonly sandboxes: Sandboxes;
-  /** Which the worker's requests carry. */
+  /** The bearer token of the worker's requests. */
   readonly secret: string;
   readonly log: Log;
 }
 
-/** Listens for the worker's requests, on loopback and on a free port. */
+/** Listens for the worker's requests on a free port of loopback. */
 export async function startRunnerServer(options: RunnerServerOptions): Promise<{ server: Server; port: number }> {
   const server = createServer((request, response) => void answer(options, request, response));
   // A run may take hours.
@@ -35,7 +35,8 @@ export async function startRunnerServer(options: RunnerServerOptions): Promise<{
 
 async function answer(options: RunnerServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    if (!isAuthorized(request, options.secret)) return refuse(response, "unauthorized", "it has not the secret");
+    if (!isAuthorized(request, options.secret))
+      return refuse(response, "unauthorized", "the request does not contain the runner's secret");
     await route(options, request, response);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -106,7 +107,7 @@ function send(response: ServerResponse, body: string): void {
 const statusOf: Partial<Record<ErrorCode, number>> = { unauthorized: 401, not_found: 404, conflict: 409 };
 
 function refuse(response: ServerResponse, code: ErrorCode, message: string): void {
-  // The worker sees that the stream ended without an outcome, and asks again.
+  // The worker sees a stream that ended without an outcome, and asks again.
   if (response.headersSent) return void response.destroy();
   response.writeHead(statusOf[code] ?? 500, { "content-type": "application/json" });
   response.end(JSON.stringify({ error: { code, message } }));

@@ -1,24 +1,24 @@
 export interface WorkerdConfig {
   readonly port: number;
   readonly runnerPort: number;
-  /** Which the runner asks for. workerd adds it, so that the worker does not know it. */
+  /** The secret that the runner requires. workerd adds it to requests, so that the worker does not know it. */
   readonly runnerSecret: string;
   /** The SHA-256 of the token of the installation's owner, in hexadecimal. */
   readonly ownerHash: string;
 }
 
-/** The names of its files, beside the config. */
+/** The names of workerd's files, beside its config. */
 export const workerFile = "worker.mjs";
 export const objectsFolder = "objects";
 
-/** Of the worker, here and on Cloudflare. With the flags, an object hears of it when a client is gone. */
+/** For workerd and for Cloudflare. With these flags, an object is notified when a client disconnects. */
 export const workerCompatibility = {
   date: "2026-07-01",
   flags: ["enable_request_signal", "request_signal_passthrough"],
 } as const;
 
 /**
- * Unique keys are in the paths of the databases: they never change.
+ * Unique keys are part of the databases' paths, so they never change.
  *
  * @returns the configuration in Cap'n Proto's text format
  */
@@ -30,7 +30,7 @@ const config :Workerd.Config = (
     (name = "disk", disk = (path = "${objectsFolder}", writable = true)),
     (name = "runner", external = (address = "127.0.0.1:${runnerPort}", http = (
       injectRequestHeaders = [ (name = "authorization", value = "Bearer ${runnerSecret}") ]))),
-    # Nothing else is reachable: the worker makes no other requests.
+    # The worker can reach nothing else.
     (name = "internet", network = (allow = [])),
   ],
   sockets = [ (name = "http", address = "127.0.0.1:${port}", http = (), service = "main") ],

@@ -17,15 +17,15 @@ const longestPauseMs = 5_000;
 
 export interface WorkerdOptions {
   readonly folder: string;
-  /** Of the installation's owner. */
+  /** The token of the installation's owner. */
   readonly token: string;
   readonly config: Omit<WorkerdConfig, "port">;
   readonly log: Log;
-  /** It answers, for the first time or again. */
+  /** Called when workerd answers, for the first time or again. */
   readonly onReady: (service: ServiceFile) => void;
 }
 
-/** The program of Cloudflare's runtime for this machine. @throws if its package is not installed */
+/** The path of workerd, Cloudflare's runtime. @throws if its package is not installed */
 export function workerdBinary(): string {
   const { platform, arch } = process;
   const name = `@cloudflare/workerd-${platform}-${arch === "x64" ? "64" : arch}`;
@@ -47,11 +47,11 @@ export class Workerd {
     this.#options = options;
   }
 
-  /** Resolves when it answers. @throws if it does not start */
+  /** Resolves when workerd answers. @throws if it does not start */
   async start(): Promise<void> {
     const { folder } = this.#options;
     ensureFolder(join(folder, objectsFolder));
-    await endLeftWorkerd(folder);
+    await endOrphanedWorkerd(folder);
     await bundleWorker(join(folder, workerFile));
     await this.#startOnce();
   }
@@ -90,10 +90,10 @@ export class Workerd {
     const startedAt = child.pid === undefined ? undefined : startOf(child.pid);
     const url = `http://127.0.0.1:${port}`;
     if (child.pid !== undefined && startedAt !== undefined) {
-      // Recorded at once: it is to be found even if this process ends now.
+      // Recorded at once, so that the next service finds it even if this process is killed now.
       const service: ServiceFile = { version: 1, url, token, workerd: { pid: child.pid, startedAt } };
       writePrivateFile(serviceFilePath(folder), `${JSON.stringify(service)}\n`);
-      const failure = await Promise.race([ended, isAnswering(url)]);
+      const failure = await Promise.race([ended, whyNotAnswering(url)]);
       if (failure === undefined) {
         log(`listens on ${url} (workerd ${child.pid})`);
         onReady(service);
@@ -119,8 +119,8 @@ export class Workerd {
   }
 }
 
-/** Ends the workerd of a runner that was killed: it would keep its databases locked. */
-export async function endLeftWorkerd(folder: string): Promise<void> {
+/** Ends the workerd of a runner that was killed. It would keep its databases locked. */
+export async function endOrphanedWorkerd(folder: string): Promise<void> {
   const left = readServiceFile(folder)?.workerd;
   if (left === undefined) return;
   const isThere = () => startOf(left.pid) === left.startedAt;
@@ -136,8 +136,8 @@ export async function endLeftWorkerd(folder: string): Promise<void> {
   if (isThere()) throw new Error(`workerd (pid ${left.pid}) of an earlier session service can't be ended`);
 }
 
-/** @returns undefined as soon as it answers, otherwise why not */
-async function isAnswering(url: string): Promise<string | undefined> {
+/** @returns undefined as soon as workerd answers; otherwise the reason why it does not */
+async function whyNotAnswering(url: string): Promise<string | undefined> {
   for (const end = Date.now() + readyMs; Date.now() < end; await sleep(25)) {
     try {
       if ((await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok) return undefined;
@@ -152,7 +152,7 @@ function portOf(url: string | undefined): number {
   return url === undefined ? 0 : Number(new URL(url).port);
 }
 
-/** The wanted port if it is free, so that those who are connected find it again; otherwise another. */
+/** The wanted port if it is free, so that clients find the service again; otherwise another port. */
 function freePort(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -20,7 +20,7 @@ import { messageOf } from "./store.ts";
 import { type Caller, hashOf, newToken } from "./tokens.ts";
 import type { Work } from "./work.ts";
 
-/** A session's parts, and who asks for what. */
+/** A request, and the parts of its session. */
 export interface Call {
   readonly state: SessionState;
   readonly work: Work;
@@ -31,22 +31,22 @@ export interface Call {
   readonly url: URL;
 }
 
-/** By method and last part of the path. */
+/** By method and last segment of the path. */
 const actions: Readonly<Record<string, { readonly role: Role; readonly act: (call: Call) => Promise<Response> }>> = {
   "GET ": { role: "guest", act: async (call) => Response.json(viewOf(call)) },
   "GET messages": { role: "guest", act: listMessages },
   "POST messages": { role: "guest", act: postMessage },
   "POST cancel": { role: "guest", act: cancelMessage },
   "POST retry": { role: "guest", act: retryMessage },
-  "GET diff": { role: "guest", act: (call) => about(call, "diff") },
-  "GET bundle": { role: "guest", act: (call) => about(call, "bundle") },
+  "GET diff": { role: "guest", act: (call) => workOf(call, "diff") },
+  "GET bundle": { role: "guest", act: (call) => workOf(call, "bundle") },
   "POST pause": { role: "owner", act: (call) => changeStatus(call, "paused") },
   "POST resume": { role: "owner", act: (call) => changeStatus(call, "running") },
   "POST stop": { role: "owner", act: (call) => changeStatus(call, "terminated") },
   "POST snapshot": { role: "owner", act: takeSnapshot },
   "POST invite": { role: "owner", act: invite },
   "POST revoke": { role: "owner", act: revoke },
-  "POST sandbox": { role: "owner", act: noteSandbox },
+  "POST sandbox": { role: "owner", act: recordSleep },
   "POST wake": { role: "owner", act: async () => Response.json({}) },
 };
 
@@ -64,7 +64,7 @@ export async function act(call: Call, what: string): Promise<Response> {
 
 export const internalCreate = z.extend(createRequest, { id: sessionId });
 
-/** Creates the session, unless that was done before. */
+/** Creates the session, unless it exists already. */
 export async function create(call: Call): Promise<Response> {
   const { id, changeling, branch, title, limits } = await bodyOf(call.request, internalCreate);
   const { state, caller } = call;
@@ -112,15 +112,15 @@ async function listMessages({ state, url }: Call): Promise<Response> {
 
 async function postMessage({ state, caller, request }: Call): Promise<Response> {
   const { key, text } = await bodyOf(request, postRequest);
-  // A key is a person's own: others can't find out whether it was used.
-  const whole = `${caller.name}\n${key}`;
-  const before = state.store.entryOfKey(whole);
+  // Keys are per person, so that nobody can find out which keys others have used.
+  const ownKey = `${caller.name}\n${key}`;
+  const before = state.store.entryOfKey(ownKey);
   if (before !== undefined) {
     if (before.text !== text) throw new RequestError("conflict", "this key was used for another message");
     return Response.json({ message: before.id });
   }
   const change = post(state.queue, { author: caller.name, text, at: now() });
-  state.commitVisibly({ change, key: whole });
+  state.commitVisibly({ change, key: ownKey });
   return Response.json({ message: change.queue.messages });
 }
 
@@ -155,7 +155,7 @@ async function changeStatus(call: Call, status: SessionStatus): Promise<Response
   const { reason } = await bodyOf(request, z.object({ reason: z.optional(z.string().check(z.maxLength(500))) }));
   const change = setStatus(state.queue, { status, by: caller.name, at: now(), reason });
   if (change !== undefined) state.commitVisibly({ change, row: reason === undefined ? {} : { reason } });
-  // With the sandbox, the execution of a message ends too.
+  // The current message ends with the sandbox.
   if (status === "terminated") work.stopFollowing();
   return Response.json(viewOf(call));
 }
@@ -167,8 +167,9 @@ async function takeSnapshot({ state, runner, caller }: Call): Promise<Response> 
   return Response.json({ snapshot });
 }
 
-async function noteSandbox({ state, caller, request }: Call): Promise<Response> {
-  if (!caller.isInstallationOwner) throw new RequestError("forbidden", "only the service says how its sandboxes are");
+async function recordSleep({ state, caller, request }: Call): Promise<Response> {
+  if (!caller.isInstallationOwner)
+    throw new RequestError("forbidden", "only the session service reports the state of its sandboxes");
   const { isAsleep, snapshot } = await bodyOf(request, sandboxRequest);
   const isSame = isAsleep === state.row.isAsleep;
   state.commit({
@@ -178,13 +179,13 @@ async function noteSandbox({ state, caller, request }: Call): Promise<Response> 
   return Response.json({});
 }
 
-async function about({ state, runner }: Call, what: "diff" | "bundle"): Promise<Response> {
+async function workOf({ state, runner }: Call, what: "diff" | "bundle"): Promise<Response> {
   requireSandbox(state);
   const headers = { "content-type": "text/plain; charset=utf-8" };
   return new Response(await runner.work(state.row.id, what), { headers });
 }
 
-/** A person who is invited again gets another token, and what follows the session with the former one is cut off. */
+/** A person who is invited again gets another token. Connections that use the former one are cut off. */
 async function invite({ state, feeds, caller, request }: Call): Promise<Response> {
   const { name, role } = await bodyOf(request, inviteRequest);
   const token = newToken();
@@ -200,7 +201,7 @@ async function invite({ state, feeds, caller, request }: Call): Promise<Response
 async function revoke({ state, feeds, caller, request }: Call): Promise<Response> {
   const { name } = await bodyOf(request, z.object({ name: z.string() }));
   if (!state.store.people().some((person) => person.name === name)) {
-    throw new RequestError("not_found", `nobody of this name was invited`);
+    throw new RequestError("not_found", "nobody of this name was invited");
   }
   state.commit({ events: [{ type: "revoked", name, by: caller.name }], also: () => state.store.removePerson(name) });
   feeds.close(name);

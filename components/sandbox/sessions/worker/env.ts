@@ -8,18 +8,18 @@ export interface Env {
   readonly RUNNER?: Fetcher;
   /** On Cloudflare: the object to which the runner dials out. */
   readonly RUNNER_LINK?: DurableObjectNamespace;
-  /** The hash of the token of the installation's owner. */
+  /** The hash of the installation owner's token. */
   readonly OWNER_HASH: string;
-  /** On Cloudflare: the hash of the runner's token, what was deployed, and Cloudflare's own id of the version that runs. */
+  /** On Cloudflare: the hash of the runner's token, the deployed build, and Cloudflare's id of the running version. */
   readonly RUNNER_HASH?: string;
   readonly BUILD?: string;
   readonly VERSION?: { readonly id: string };
 }
 
-/** The one object that lists the sessions. */
+/** The name of the one object that lists the sessions. */
 export const directoryName = "directory";
 
-/** @param path begins with `/`. Looked up for each request, because the stub of an object that failed stays broken. */
+/** Looks the runner up for each request, because the stub of an object that failed stays broken. @param path begins with `/` */
 export async function fetchFromRunner(
   { RUNNER, RUNNER_LINK }: Env,
   path: string,

@@ -3,14 +3,14 @@ import * as z from "zod/mini";
 import type { SessionEvent } from "../protocol.ts";
 import { type TextSeen, withoutSeenText } from "../seen-text.ts";
 
-/** A person's connection that follows a session's events. */
+/** A connection of a person who follows a session's events. */
 export interface Feed {
   readonly person: string;
-  /** Of the last event that was sent. */
+  /** The cursor of the last event that was sent. */
   cursor: number;
-  /** Whether it takes another event now. If not, `Feeds.wake` is called as soon as it does. */
+  /** Whether it accepts another event now. If not, `Feeds.wake` is called as soon as it does. */
   isOpen(): boolean;
-  /** Waits if the other side does not read. Rejects if the connection is gone. */
+  /** Waits while the client does not read. Rejects if the connection is gone. */
   send(event: SessionEvent): void | Promise<void>;
   close(): void;
 }
@@ -21,16 +21,16 @@ interface FeedState {
   isPumping: boolean;
   again: boolean;
   seen: TextSeen | undefined;
-  /** The last one that was not sent. */
+  /** The last presence event that was not sent. */
   presence: Presence | undefined;
 }
 
-/** Sends a session's stored events to those who follow them, in order and at each one's own pace. */
+/** Sends a session's stored events to its connections, in order, and to each as fast as it reads. */
 export class Feeds {
   readonly #open = new Map<Feed, FeedState>();
   readonly #read: (after: number) => readonly SessionEvent[];
 
-  /** @param read some of the events after a cursor, at least one if there is one */
+  /** @param read returns some of the events after a cursor: at least one, if there is any */
   constructor(read: (after: number) => readonly SessionEvent[]) {
     this.#read = read;
   }
@@ -43,7 +43,7 @@ export class Feeds {
     return this.#open.has(feed);
   }
 
-  /** Names of the people, sorted, each once. */
+  /** The names of the connected people, sorted, each once. */
   present(): string[] {
     return [...new Set([...this.#open.keys()].map(({ person }) => person))].sort();
   }
@@ -61,7 +61,7 @@ export class Feeds {
     for (const feed of this.#open.keys()) if (feed.person === person) this.#drop(feed);
   }
 
-  /** New events are stored, or a feed takes more. */
+  /** New events are stored, or a feed accepts events again. */
   wake(feeds: Iterable<Feed> = this.#open.keys()): void {
     for (const feed of feeds) void this.#pump(feed);
   }
@@ -125,34 +125,34 @@ export class Feeds {
 }
 
 /**
- * The most characters that are sent over a WebSocket beyond what its reader has acknowledged: workerd keeps everything that
- * a reader has not read in memory, and does not say how much that is.
+ * The most characters that are sent over a WebSocket beyond those that its reader has acknowledged. workerd keeps all
+ * unread messages in memory, and does not say how many.
  */
 const maxUnacknowledged = 1_000_000;
-/** To a reader who does not acknowledge events. */
+/** Closes the connection of a reader who does not acknowledge events. */
 const reconnect = { code: 4008, reason: "reconnect from your cursor, or with acknowledge=yes" } as const;
 
-/** What is kept with a socket while the object is not in memory. */
+/** The state that is kept with a socket while the object is not in memory. */
 export const attachment = z.object({
   person: z.string(),
-  /** Of the last event that was sent. */
+  /** The cursor of the last event that was sent. */
   cursor: z.number(),
-  /** The characters that were sent and are not acknowledged. */
+  /** How many characters were sent and not acknowledged. */
   unacknowledged: z._default(z.number(), 0),
-  /** Whether the reader has said that they acknowledge what they got. */
+  /** Whether the reader acknowledges events. */
   acknowledges: z._default(z.boolean(), false),
 });
 type Attachment = z.output<typeof attachment>;
 
 export interface SocketFeed extends Feed {
-  /** The reader has got everything up to a cursor. */
+  /** The reader has received everything up to a cursor. */
   acknowledge(cursor: number): void;
 }
 
-/** Survives the object's eviction. */
+/** A feed over a WebSocket. It survives the object's eviction from memory. */
 export function socketFeed(socket: ServerWebSocket, kept: Attachment): SocketFeed {
   const { person, acknowledges } = kept;
-  /** What was sent and is not acknowledged, in order. */
+  /** The events that were sent and not acknowledged, in order. */
   let sent = [{ cursor: kept.cursor, length: kept.unacknowledged }];
   let unacknowledged = kept.unacknowledged;
   const save = () => socket.serializeAttachment({ person, cursor: feed.cursor, unacknowledged, acknowledges });
@@ -181,10 +181,10 @@ export function socketFeed(socket: ServerWebSocket, kept: Attachment): SocketFee
   return feed;
 }
 
-/** How often something is sent: workerd only notices that a client is gone when it writes. Milliseconds. */
+/** How often a comment is sent, in milliseconds. workerd notices only when it writes that a client is gone. */
 const heartbeatMs = 5_000;
 
-/** Server-sent events. `onEnd` is called when the other side is gone. */
+/** A feed of server-sent events. `onEnd` is called when the client is gone. */
 export function streamFeed(
   person: string,
   { from, signal, onEnd }: { from: number; signal: AbortSignal; onEnd: (feed: Feed) => void },
@@ -194,7 +194,7 @@ export function streamFeed(
   const encoder = new TextEncoder();
   let isWaiting = false;
   const beat = async () => {
-    // To somebody who does not read, no more of them are sent.
+    // Not another one while the client does not read.
     if (isWaiting) return;
     isWaiting = true;
     await writer.write(encoder.encode(": \n\n")).catch(() => {});
@@ -217,7 +217,7 @@ export function streamFeed(
   };
   writer.closed.then(end, end);
   signal.addEventListener("abort", end);
-  // Without it, a client sees no answer before the first event.
+  // Otherwise, a client sees no response before the first event.
   void beat();
   return [feed, readable];
 }

@@ -15,33 +15,33 @@ const statusOf: Record<ErrorCode, number> = {
   failed: 500,
 };
 
-/** A message of the greatest length, each of whose characters is escaped. */
+/** The longest message, with every character escaped. */
 const maxBodyBytes = 1_500_000;
 
-/** Answers a request, also if its work fails. */
+/** Turns an error of `work` into a response. */
 export async function answered(work: () => Promise<Response>): Promise<Response> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof RequestError) return refused(error.code, error.message);
-    return refused("failed", error instanceof Error ? error.message : String(error));
+    if (error instanceof RequestError) return errorResponse(error.code, error.message);
+    return errorResponse("failed", error instanceof Error ? error.message : String(error));
   }
 }
 
-function refused(code: ErrorCode, message: string): Response {
+function errorResponse(code: ErrorCode, message: string): Response {
   return Response.json({ error: { code, message } }, { status: statusOf[code] });
 }
 
-/** @throws RequestError if the body is too large, no JSON, or of another form */
-export async function bodyOf<Body>(request: Request, form: z.ZodMiniType<Body>): Promise<Body> {
+/** @throws RequestError if the body is too large, is not JSON, or does not match the schema */
+export async function bodyOf<Body>(request: Request, schema: z.ZodMiniType<Body>): Promise<Body> {
   const text = await textOf(request);
   let value: unknown;
   try {
     value = JSON.parse(text === "" ? "{}" : text);
   } catch {
-    throw new RequestError("bad_request", "the body is no JSON");
+    throw new RequestError("bad_request", "the body is not JSON");
   }
-  const parsed = form.safeParse(value);
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const isLong = parsed.error.issues.some(({ code, path }) => code === "too_big" && path[0] === "text");
   throw new RequestError(isLong ? "too_large" : "bad_request", z.prettifyError(parsed.error));
@@ -68,6 +68,6 @@ async function textOf({ body }: Request): Promise<string> {
 export function numberIn(url: URL, name: string, otherwise: number): number {
   const text = url.searchParams.get(name);
   if (text === null) return otherwise;
-  if (!/^\d{1,15}$/.test(text)) throw new RequestError("bad_request", `${name} is no number`);
+  if (!/^\d{1,15}$/.test(text)) throw new RequestError("bad_request", `${name} is not a number`);
   return Number(text);
 }

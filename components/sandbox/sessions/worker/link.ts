@@ -5,7 +5,7 @@ import type { Env } from "./env.ts";
 import { answered } from "./http.ts";
 import { notConnected, Tunnel } from "./tunnel.ts";
 
-/** What is kept with a socket while the object is not in memory: when the runner dialled in, in milliseconds. */
+/** Kept with a socket while the object is not in memory: when the runner dialled in, in milliseconds. */
 const attachment = z.object({ since: z.number() });
 /** The most sessions that are woken up at once. */
 const wakeAtOnce = 20;
@@ -29,12 +29,12 @@ export class RunnerLink extends DurableObject<Env> {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     for (const socket of ctx.getWebSockets()) {
       const { data } = attachment.safeParse(socket.deserializeAttachment());
-      // One that was replaced is closed already.
+      // A socket that was replaced is already closed.
       if (data !== undefined && data.since >= (this.#link?.since ?? 0)) this.#link = newLink(socket, data.since);
     }
   }
 
-  /** Only the worker can reach it: `/connect` (with the runner's token), `/status`, and the sessions' requests. */
+  /** Only the worker can reach this: `/connect` (with the runner's token), `/status`, and the sessions' requests. */
   async fetch(request: Request): Promise<Response> {
     return await answered(async () => {
       const { pathname } = new URL(request.url);
@@ -56,7 +56,7 @@ export class RunnerLink extends DurableObject<Env> {
     try {
       link.tunnel.receive(message);
     } catch {
-      this.#end(link, violationCode, "that is not of this protocol");
+      this.#end(link, violationCode, "the message violates the protocol");
     }
   }
 
@@ -81,17 +81,17 @@ export class RunnerLink extends DurableObject<Env> {
     return new Response(null, upgrade);
   }
 
-  /** The link, unless the runner's machine is gone without a word. */
+  /** The link, unless the runner has been silent for too long. */
   #living(): Link | undefined {
     const link = this.#link;
     if (link === undefined) return undefined;
     const heard = this.ctx.getWebSocketAutoResponseTimestamp(link.socket)?.getTime() ?? link.since;
     if (Date.now() - heard <= deadAfterMs) return link;
-    this.#end(link, deadCode, "nothing was heard of the runner");
+    this.#end(link, deadCode, "the runner was silent for too long");
     return undefined;
   }
 
-  /** Only while a request is under way, so that the object can leave memory otherwise. */
+  /** Checks only while requests are pending, so that the object can otherwise leave memory. */
   #check(): void {
     if (this.#living()?.tunnel.isIdle !== false) {
       clearInterval(this.#watch);
@@ -105,7 +105,7 @@ export class RunnerLink extends DurableObject<Env> {
     close(link.socket, code, reason);
   }
 
-  /** The session is woken up as soon as a runner dials in. */
+  /** Has the session of a request woken up as soon as a runner dials in. */
   #wakeLater(path: string): void {
     const [, session] = /^\/(?:runs|sessions)\/([0-9a-f]{20})/.exec(path) ?? [];
     if (session !== undefined) this.#sql.exec("INSERT OR IGNORE INTO waiting(session) VALUES(?)", session);
@@ -133,6 +133,6 @@ function close(socket: ServerWebSocket, code: number, reason: string): void {
   try {
     socket.close(code, reason);
   } catch {
-    // It is closed, or the code is one that can't be sent.
+    // It is already closed, or this code can't be sent.
   }
 }

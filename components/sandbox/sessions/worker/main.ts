@@ -10,7 +10,7 @@ export { Directory } from "./directory.ts";
 export { RunnerLink } from "./link.ts";
 export { Session } from "./session.ts";
 
-/** Sessions that exist. An object of another id is never made, because it would leave a file. */
+/** The ids of existing sessions. No object is created for another id, because it would leave a file. */
 const known = new Set<string>();
 const mostKnown = 10_000;
 
@@ -28,7 +28,7 @@ async function route(request: Request, env: Env): Promise<Response> {
   if (id !== undefined) {
     if (!request.headers.has("authorization"))
       throw new RequestError("unauthorized", "the request has no bearer token");
-    // It is reached through the list of sessions alone.
+    // Sessions are created only by `POST /sessions`.
     if (url.pathname.endsWith("/create") || !(await isKnown(id, env))) {
       throw new RequestError("not_found", "there is no such session");
     }
@@ -39,14 +39,14 @@ async function route(request: Request, env: Env): Promise<Response> {
   return await directory(env).fetch(`http://directory/list${url.search}`);
 }
 
-/** The runner dials in, by WebSocket and with its token; or the owner asks whether it has. */
+/** A runner dials in by WebSocket with its token, or the owner asks whether one is connected. */
 async function connectRunner(request: Request, env: Env): Promise<Response> {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     await callerOf(request, env.OWNER_HASH, []);
     return await fetchFromRunner(env, "/status");
   }
   if (!(await hasToken(request, env.RUNNER_HASH ?? ""))) {
-    throw new RequestError("unauthorized", "this is not the token of this service's runner");
+    throw new RequestError("unauthorized", "this is not the token of the service's runner");
   }
   return await fetchFromRunner(env, "/connect", { headers: { upgrade: "websocket" } });
 }
@@ -62,7 +62,7 @@ async function createSession(request: Request, env: Env): Promise<Response> {
   });
 }
 
-/** Who makes a request, without what belongs to its body. */
+/** The headers that identify the caller, without those of the body. */
 function identity(headers: Headers): Headers {
   return new Headers([...headers].filter(([name]) => name === "authorization" || name === personHeader));
 }

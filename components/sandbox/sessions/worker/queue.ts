@@ -8,7 +8,7 @@ import {
 } from "../protocol.ts";
 import type { Outcome } from "../runner-protocol.ts";
 
-/** A request that the session refuses. */
+/** A rejected request. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
   readonly code: ErrorCode;
@@ -19,15 +19,15 @@ export class RequestError extends Error {
   }
 }
 
-/** A message with its place in the queue: places increase, and a retried message gets a new one. */
+/** A message with its place in the queue. Places increase, and a retried message gets a new one. */
 export interface Entry extends Message {
   readonly place: number;
 }
 
-/** Everything that decides what a session does next. A value: each change makes a new one. */
+/** The state that decides what a session does next. It is immutable: each change returns a new one. */
 export interface Queue {
   readonly status: SessionStatus;
-  /** Messages that are queued or processed, in the order of their places. At most the first is `processing`. */
+  /** The messages that are queued or being executed, by place. Only the first can be `processing`. */
   readonly open: readonly Entry[];
   /** The number of messages so far, whatever their state. */
   readonly messages: number;
@@ -37,12 +37,12 @@ export interface Queue {
   readonly used: { readonly minutes: number; readonly costUsd: number };
 }
 
-/** A change of the queue: what must be stored in one transaction, and the events to publish afterwards. */
+/** A change of the queue. All of it is stored in one transaction; then the events are published. */
 export interface Change {
   readonly queue: Queue;
   readonly changed: readonly Entry[];
   readonly events: readonly EventBody[];
-  /** The attempt whose execution is to be ended. */
+  /** The attempt whose execution must be aborted. */
   readonly abort?: Entry | undefined;
 }
 
@@ -56,7 +56,7 @@ export function processing({ open }: Queue): Entry | undefined {
 
 /** Adds a message. @throws RequestError if the session is terminated or a limit is reached */
 export function post(queue: Queue, { author, text, at }: { author: string; text: string; at: string }): Change {
-  refuseTerminated(queue);
+  rejectTerminated(queue);
   const { messages: most } = queue.limits;
   if (most !== undefined && queue.messages >= most) {
     throw new RequestError("over_limit", `this session is limited to ${most} messages`);
@@ -75,9 +75,10 @@ export function post(queue: Queue, { author, text, at }: { author: string; text:
 }
 
 /**
- * Marks the next message as `processing`, which must be stored before it is executed; or fails it, if a limit is reached.
+ * Marks the next message as `processing`, which must be stored before it is executed. If a limit is reached, the message
+ * fails.
  *
- * @returns undefined if none may be processed now
+ * @returns undefined if no message may be executed now
  */
 export function begin(queue: Queue, at: string): Change | undefined {
   const [first, ...rest] = queue.open;
@@ -102,9 +103,9 @@ export function begin(queue: Queue, at: string): Change | undefined {
 }
 
 /**
- * Ends the attempt that is processed.
+ * Ends the current attempt.
  *
- * @returns undefined if it is not processed any more: its session was terminated
+ * @returns undefined if it is no longer the current one, because its session was terminated
  */
 export function end(
   queue: Queue,
@@ -135,10 +136,10 @@ export function end(
 }
 
 /**
- * Cancels a queued message. One that is processed is only to be aborted: what its execution reports then ends it.
+ * Cancels a queued message. The current message is only aborted, and ends with the outcome that its execution reports.
  *
- * @param id by default the one that is processed
- * @returns undefined if it is not open
+ * @param id by default the current message
+ * @returns undefined if there is no such message in the queue
  */
 export function cancel(queue: Queue, { id, at }: { id: number | undefined; at: string }): Change | undefined {
   const entry = id === undefined ? processing(queue) : queue.open.find((each) => each.id === id);
@@ -148,9 +149,9 @@ export function cancel(queue: Queue, { id, at }: { id: number | undefined; at: s
   return { queue: { ...queue, open }, ...cancelled([entry], at) };
 }
 
-/** Queues another attempt of a message, behind those that wait. @throws RequestError */
+/** Queues another attempt of a message, after all waiting messages. @throws RequestError */
 export function retry(queue: Queue, entry: Entry, { by, at }: { by: string; at: string }): Change {
-  refuseTerminated(queue);
+  rejectTerminated(queue);
   if (entry.state === "queued" || entry.state === "processing" || entry.state === "done") {
     throw new RequestError(
       "conflict",
@@ -168,13 +169,13 @@ export function retry(queue: Queue, entry: Entry, { by, at }: { by: string; at: 
   };
 }
 
-/** @throws RequestError if it is terminated @returns undefined if it has that status already */
+/** @throws RequestError if the session is terminated. @returns undefined if it already has this status */
 export function setStatus(
   queue: Queue,
   { status, by, at, reason }: { status: SessionStatus; by: string; at: string; reason?: string | undefined },
 ): Change | undefined {
   if (status === queue.status) return undefined;
-  refuseTerminated(queue);
+  rejectTerminated(queue);
   const event: EventBody = { type: "status", status, by, ...(reason === undefined ? {} : { reason }) };
   if (status !== "terminated") return { queue: { ...queue, status }, changed: [], events: [event] };
   const { changed, events } = cancelled(queue.open, at);
@@ -188,7 +189,7 @@ function cancelled(entries: readonly Entry[], at: string): Pick<Change, "changed
   };
 }
 
-function refuseTerminated({ status }: Queue): void {
+function rejectTerminated({ status }: Queue): void {
   if (status === "terminated") throw new RequestError("terminated", "this session is terminated");
 }
 

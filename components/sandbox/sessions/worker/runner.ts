@@ -3,7 +3,7 @@ import { type RunLine, type RunRequest, runLine } from "../runner-protocol.ts";
 import { type Env, fetchFromRunner } from "./env.ts";
 import { RequestError } from "./queue.ts";
 
-/** Calls the runner of this service: on the same machine, or through its link. */
+/** A client of the runner: on the same machine, or through its link. */
 export class Runner {
   readonly #env: Env;
 
@@ -11,7 +11,7 @@ export class Runner {
     this.#env = env;
   }
 
-  /** Lines of a run that is started or attached to. @throws if the runner can't be reached or ends meanwhile */
+  /** Starts a run or attaches to it, and yields its lines. @throws if the runner can't be reached or ends meanwhile */
   async *run(key: string, request: RunRequest, signal: AbortSignal): AsyncGenerator<RunLine> {
     const response = await this.#call(`/runs/${key}`, { method: "PUT", body: JSON.stringify(request), signal });
     if (response.body === null) throw new Error("the runner's answer is empty");
@@ -34,7 +34,7 @@ export class Runner {
     await this.#call(`/runs/${key}/cancel`, { method: "POST" });
   }
 
-  /** The outcome is stored: its events are needed no more. */
+  /** Says that the outcome is stored, so that the runner can drop the events. */
   async taken(key: string): Promise<void> {
     await this.#call(`/runs/${key}/taken`, { method: "POST" });
   }
@@ -48,7 +48,7 @@ export class Runner {
     return await (await this.#call(`/sessions/${session}/snapshot`, { method: "POST" })).text();
   }
 
-  /** The work in a session's sandbox. It is passed on as it comes: a bundle may be larger than an object's memory. */
+  /** The changes in a session's sandbox, as a stream, because a bundle may be larger than an object's memory. */
   async work(session: string, what: "diff" | "bundle"): Promise<ReadableStream | null> {
     return (await this.#call(`/sessions/${session}/${what}`, { method: "GET" })).body;
   }

@@ -11,10 +11,10 @@ import { now, SessionState } from "./state.ts";
 import { callerOf } from "./tokens.ts";
 import { Work } from "./work.ts";
 
-/** What the reader of a WebSocket may send: the cursor of the last event that it has got. */
+/** The only message that a WebSocket's reader may send: the cursor of the last event that it has received. */
 const acknowledgement = z.object({ cursor: z.number() });
 
-/** One session. Answers requests below `/sessions/<id>/`. */
+/** One session. It answers requests below `/sessions/<id>/`. */
 export class Session extends DurableObject<Env> {
   readonly #state: SessionState;
   readonly #feeds: Feeds;
@@ -39,7 +39,7 @@ export class Session extends DurableObject<Env> {
   async fetch(request: Request): Promise<Response> {
     return await answered(async () => {
       const url = new URL(request.url);
-      // From the link: a runner has dialled in. The worker passes on no such path.
+      // From the link: a runner has dialled in. The worker forwards no request to this path.
       if (url.pathname === "/wake") {
         this.#work.kick();
         return Response.json({});
@@ -63,7 +63,7 @@ export class Session extends DurableObject<Env> {
   webSocketMessage(socket: ServerWebSocket, text: unknown): void {
     const feed = this.#sockets.get(socket);
     const { data } = acknowledgement.safeParse(jsonOf(text));
-    if (data === undefined) socket.close(1003, "only acknowledgements, {cursor}; messages are sent by POST");
+    if (data === undefined) socket.close(1003, "only acknowledgements ({cursor}) are accepted; send messages by POST");
     else if (feed !== undefined) {
       feed.acknowledge(data.cursor);
       this.#feeds.wake([feed]);
@@ -72,7 +72,7 @@ export class Session extends DurableObject<Env> {
 
   webSocketClose(socket: ServerWebSocket, code: number): void {
     this.#unfollow(socket);
-    // Without an answer, or with 1005, the client waits for 10 s.
+    // Without a reply, or with code 1005, the client waits for 10 s.
     socket.close(code === 1005 ? 1000 : code);
   }
 
@@ -117,7 +117,7 @@ export class Session extends DurableObject<Env> {
     return new Response(stream, { headers });
   }
 
-  /** With those that were closed here, and whose other side has not noticed yet: they take memory, too. */
+  /** Includes connections that were closed here while the client has not noticed yet, because they need memory too. */
   #connections(): number {
     const closing = [...this.#sockets.values()].filter((feed) => !this.#feeds.has(feed));
     return this.#feeds.count + closing.length;

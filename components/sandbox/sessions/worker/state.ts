@@ -4,18 +4,18 @@ import { type Change, type Entry, processing, type Queue, RequestError } from ".
 import { type Progress, type SessionRow, Store } from "./store.ts";
 
 export interface Commit {
-  /** By default nothing of the queue changes. */
+  /** By default the queue does not change. */
   readonly change?: Pick<Change, "queue" | "changed" | "events"> | undefined;
-  /** After those of the change. */
+  /** Published after the events of `change`. */
   readonly events?: readonly EventBody[] | undefined;
   readonly row?: Partial<SessionRow> | undefined;
-  /** The idempotency key of the message that is new. */
+  /** The idempotency key of a new message. */
   readonly key?: string | undefined;
-  /** Further statements of the transaction. */
+  /** Executes further statements in the transaction. */
   readonly also?: (() => void) | undefined;
 }
 
-/** A session's state in memory, which is always what its database contains. */
+/** A session's state in memory. It always equals the content of its database. */
 export class SessionState {
   readonly store: Store;
   readonly #storage: DurableObjectState["storage"];
@@ -77,7 +77,7 @@ export class SessionState {
     this.#onEvents();
   }
 
-  /** Stores all of it in one transaction, then has the events sent. */
+  /** Stores everything in one transaction, then has the events sent. */
   commit({ change, events = [], row: changes, key, also = () => {} }: Commit): void {
     const queue = change?.queue ?? this.queue;
     const { status, messages, places, used } = queue;
@@ -100,7 +100,7 @@ export class SessionState {
     if (published.length > 0) this.#onEvents();
   }
 
-  /** A change that the directory's line should show: another status at once, the time soon. */
+  /** Commits a change that the directory must show: another status at once, `updatedAt` soon. */
   commitVisibly(commit: Commit): void {
     const isReported = this.row.isReported && (commit.change?.queue.status ?? this.row.status) === this.row.status;
     this.commit({ ...commit, row: { updatedAt: now(), isReported, ...commit.row } });

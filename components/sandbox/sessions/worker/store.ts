@@ -14,7 +14,7 @@ import {
 } from "../protocol.ts";
 import type { Entry } from "./queue.ts";
 
-/** How much of the current attempt of a message is stored. */
+/** How much of a message's current attempt is stored. */
 const progress = z.object({
   ...{ message: z.number(), attempt: z.number() },
   /** The number of the run's events. */
@@ -25,7 +25,7 @@ const progress = z.object({
 });
 export type Progress = z.output<typeof progress>;
 
-/** A session's facts that are neither messages nor events. */
+/** A session's data that are neither messages nor events. */
 const sessionRow = z.object({
   id: z.string(),
   changeling: z.string(),
@@ -36,7 +36,7 @@ const sessionRow = z.object({
   status: z.enum(sessionStatuses),
   reason: z.optional(z.string()),
   isReady: z.boolean(),
-  /** The number of events of the sandbox's start that were taken. */
+  /** How many events of the sandbox's start are stored. */
   startSeen: z.number(),
   snapshot: z.optional(z.string()),
   isAsleep: z._default(z.boolean(), false),
@@ -44,9 +44,9 @@ const sessionRow = z.object({
   messages: z.number(),
   places: z.number(),
   used: z.object({ minutes: z.number(), costUsd: z.number() }),
-  /** Of the message that is processed. It is here because this row is written with each event anyway. */
+  /** It is in this row, because this row is written with each event anyway. */
   progress: z.optional(progress),
-  /** The runner's records that its runs are in. */
+  /** Identifies the runner's records that contain its runs. */
   epoch: z.optional(z.string()),
   /** Its sandbox is terminated too. */
   isCleaned: z.boolean(),
@@ -72,16 +72,16 @@ const eventRow = z.object({ cursor: z.number(), at: z.string(), body: z.string()
 const personRow = z.object({ name: z.string(), role: z.enum(roles), hash: z.string() });
 export type PersonRow = z.output<typeof personRow>;
 
-/** Someone who does not read keeps so many characters of events in memory. */
+/** How many characters of events are read at once. They are in memory until a connection accepts them. */
 const readLength = 200_000;
 
-/** Text events of one attempt are joined up to this length, so that a long answer makes few rows. */
+/** Text events of one attempt are joined up to this length, so that a long answer needs few rows. */
 const joinedLength = 16_000;
 
 /** A session's SQLite database. */
 export class Store {
   readonly #sql: DurableObjectState["storage"]["sql"];
-  /** The last event, if it was appended since the object is in memory. Its text, if more may be joined to it. */
+  /** The last event, if it was appended since the object was loaded. With its body, if more text may be joined to it. */
   #last: { readonly cursor: number; readonly text: TextEvent | undefined } | undefined;
 
   constructor({ storage }: DurableObjectState) {
@@ -125,7 +125,7 @@ export class Store {
     return this.#rows("SELECT * FROM messages WHERE key = ?", entryRow, key).map(entryOf)[0];
   }
 
-  /** @param key of a message that is new */
+  /** @param key the idempotency key of a new message */
   saveEntry(entry: Entry, key?: string): void {
     const { id, place, author, text, state, attempt, queuedAt, startedAt = null, endedAt = null, costUsd } = entry;
     const failed = entry.failure === undefined ? null : json(entry.failure);
@@ -151,7 +151,7 @@ export class Store {
     return row && { message: id, attempt, seen: row.seen, length: row.length, costUsd: row.run_cost };
   }
 
-  /** Appends an event. Text that continues the last event's replaces it, under a new cursor. */
+  /** Appends an event. Text that continues the last event is joined to it, under a new cursor. */
   append(at: string, body: EventBody): void {
     const last = this.#last;
     const before = last?.cursor ?? this.cursor();
@@ -171,7 +171,7 @@ export class Store {
     this.#last = { cursor, text: joined ?? (body.type === "text" ? body : undefined) };
   }
 
-  /** A transaction was rolled back: what is known of the last event may be wrong. */
+  /** A transaction was rolled back, so the last event may be another. */
   forgetLast(): void {
     this.#last = undefined;
   }
@@ -184,7 +184,7 @@ export class Store {
     }));
   }
 
-  /** The next events after a cursor, up to a size: at least one, if there is one. */
+  /** The next events after a cursor, up to a total length: at least one, if there is any. */
   someEvents(after: number): SessionEvent[] {
     const query = "SELECT cursor, at, body FROM events WHERE cursor > ? ORDER BY cursor LIMIT 100";
     const events: SessionEvent[] = [];
@@ -215,11 +215,11 @@ export class Store {
     this.#sql.exec("DELETE FROM people WHERE name = ?", name);
   }
 
-  #rows<Row>(query: string, form: z.ZodMiniType<Row>, ...values: (string | number)[]): Row[] {
+  #rows<Row>(query: string, schema: z.ZodMiniType<Row>, ...values: (string | number)[]): Row[] {
     return this.#sql
       .exec(query, ...values)
       .toArray()
-      .map((row) => form.parse(row));
+      .map((row) => schema.parse(row));
   }
 }
 
@@ -230,12 +230,12 @@ const schema = [
     attempt INTEGER NOT NULL, queued_at TEXT NOT NULL, started_at TEXT, ended_at TEXT, failure TEXT,
     cost REAL NOT NULL, key TEXT NOT NULL UNIQUE)`,
   "CREATE INDEX open_messages ON messages(place) WHERE state IN ('queued', 'processing')",
-  // Databases of former versions have AUTOINCREMENT here, which writes one more page with each event.
+  // Databases of earlier versions have AUTOINCREMENT here, which writes one more page with each event.
   "CREATE TABLE events(cursor INTEGER PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NULL)",
   "CREATE TABLE people(name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL)",
 ];
 
-/** One event in place of two, if the second is text that continues the first's. */
+/** Joins two events if the second is text that continues the first. */
 function joinedText(last: TextEvent | undefined, next: EventBody): TextEvent | undefined {
   if (last === undefined || next.type !== "text") return undefined;
   if (last.message !== next.message || last.attempt !== next.attempt) return undefined;
@@ -255,7 +255,7 @@ function entryOf(row: z.output<typeof entryRow>): Entry {
   };
 }
 
-/** Without the place, which is of no use to others. */
+/** Without the place, which only matters to the queue. */
 export const messageOf = (entry: Entry) => message.parse(entry);
 
 function json(value: unknown): string {

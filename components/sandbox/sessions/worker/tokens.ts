@@ -10,7 +10,7 @@ export interface Caller {
   readonly isInstallationOwner: boolean;
 }
 
-/** Hashes of tokens that were used lately. */
+/** The hashes of valid tokens that were used recently. */
 const known = new Map<string, string>();
 const mostKnown = 1_000;
 
@@ -19,10 +19,10 @@ export async function callerOf(request: Request, ownerHash: string, people: read
   const token = tokenIn(request);
   if (token === undefined) throw new RequestError("unauthorized", "the request has no bearer token");
   const hash = known.get(token) ?? (await hashOf(token));
-  // Every hash is compared, and each in constant time, so that the time reveals nothing.
+  // All hashes are compared, each in constant time, so that the time reveals nothing.
   const isOwner = isSame(hash, ownerHash);
   const found = people.filter((person) => isSame(hash, person.hash));
-  // Only of tokens that are valid, so that others can't fill it.
+  // Only valid tokens, so that nobody can fill the map with others.
   if ((isOwner || found.length > 0) && known.size < mostKnown) known.set(token, hash);
   if (isOwner) return { name: nameIn(request), role: "owner", isInstallationOwner: true };
   const [person] = found;
@@ -46,7 +46,7 @@ function nameIn({ headers }: Request): string {
   try {
     return personName.parse(decodeURIComponent(header));
   } catch {
-    throw new RequestError("bad_request", `${personHeader} is no name`);
+    throw new RequestError("bad_request", `${personHeader} is not a valid name`);
   }
 }
 

@@ -11,7 +11,7 @@ import {
 import { RequestError } from "./queue.ts";
 
 /** The part of a WebSocket that a tunnel needs. */
-export interface Line {
+export interface Sender {
   send(message: string | Uint8Array<ArrayBuffer>): void;
 }
 
@@ -25,27 +25,27 @@ interface Pending {
 export const notConnected = () =>
   new RequestError("unavailable", "the machine that runs the sandboxes is not connected to the session service");
 
-/** Sends requests over a line to the runner. Knows nothing of WebSockets. */
+/** Sends requests to the runner over a WebSocket, which it neither opens nor closes. */
 export class Tunnel {
-  readonly #line: Line;
+  readonly #socket: Sender;
   readonly #pending = new Map<number, Pending>();
-  // Not 0: an answer to a request before this object was made anew is not taken for another's.
+  // Not 0, so that a late response to a request of an earlier object is not taken for the response to a new one.
   #last = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 
-  constructor(line: Line) {
-    this.#line = line;
+  constructor(socket: Sender) {
+    this.#socket = socket;
   }
 
   get isIdle(): boolean {
     return this.#pending.size === 0;
   }
 
-  /** @throws RequestError `unavailable` if the link ends before the response begins, or too much is under way */
+  /** @throws RequestError `unavailable` if the link ends before the response begins, or too many requests are pending */
   async fetch(request: Request): Promise<Response> {
     const body = new Uint8Array(await request.arrayBuffer());
     if (body.length > maxRequestBody) throw new RequestError("too_large", "the request to the runner is too large");
     if (this.#pending.size >= maxRequests) {
-      throw new RequestError("unavailable", `${maxRequests} requests to the runner are under way`);
+      throw new RequestError("unavailable", `${maxRequests} requests to the runner are pending`);
     }
     const id = this.#newId();
     const pending: Pending = { answer: Promise.withResolvers<Response>(), credit: creditWindow };
@@ -53,9 +53,9 @@ export class Tunnel {
     request.signal.addEventListener("abort", () => this.#cancel(id));
     try {
       const { pathname } = new URL(request.url);
-      this.#say({ frame: "request", id, method: methodOf(request), path: pathname });
-      for (const part of partsOf(id, body)) this.#line.send(part);
-      this.#say({ frame: "sent", id });
+      this.#sendFrame({ frame: "request", id, method: methodOf(request), path: pathname });
+      for (const part of partsOf(id, body)) this.#socket.send(part);
+      this.#sendFrame({ frame: "sent", id });
     } catch {
       this.#pending.delete(id);
       throw notConnected();
@@ -63,13 +63,13 @@ export class Tunnel {
     return await pending.answer.promise;
   }
 
-  /** @throws if the message is not of the protocol: the link is to be closed */
+  /** @throws if the message violates the protocol; close the link then */
   receive(message: string | ArrayBuffer): void {
     if (typeof message === "string") this.#frame(message);
     else this.#part(new Uint8Array(message));
   }
 
-  /** The link has ended: whatever is under way fails, and is asked for again. */
+  /** The link has ended. All pending requests fail, and their callers repeat them. */
   end(): void {
     for (const [id, { answer, body }] of [...this.#pending]) {
       this.#pending.delete(id);
@@ -81,7 +81,7 @@ export class Tunnel {
   #frame(text: string): void {
     const frame = frameOf(runnerFrame, text);
     const pending = this.#pending.get(frame.id);
-    // Cancelled meanwhile.
+    // The request was cancelled meanwhile.
     if (pending === undefined) return;
     if (frame.frame === "response") {
       if (pending.body !== undefined) throw new Error("a second response to one request");
@@ -104,7 +104,7 @@ export class Tunnel {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     if (pending.body === undefined) throw new Error("a part of a response that has not begun");
-    if (bytes.length > pending.credit) throw new Error("more than what was asked for");
+    if (bytes.length > pending.credit) throw new Error("more bytes than were granted");
     pending.credit -= bytes.length;
     pending.body.enqueue(bytes);
   }
@@ -115,12 +115,12 @@ export class Tunnel {
         start: (controller) => {
           pending.body = controller;
         },
-        // What was read makes room for as much.
+        // Grants as many bytes as were read.
         pull: ({ desiredSize }) => {
           const bytes = (desiredSize ?? 0) - pending.credit;
           if (bytes < creditWindow / 4 || !this.#pending.has(id)) return;
           pending.credit += bytes;
-          this.#say({ frame: "credit", id, bytes });
+          this.#sendFrame({ frame: "credit", id, bytes });
         },
         cancel: () => this.#cancel(id),
       },
@@ -134,7 +134,7 @@ export class Tunnel {
     this.#pending.delete(id);
     pending.answer.reject(new RequestError("unavailable", "the request was cancelled"));
     try {
-      this.#say({ frame: "cancel", id });
+      this.#sendFrame({ frame: "cancel", id });
     } catch {
       // The link has ended.
     }
@@ -146,12 +146,12 @@ export class Tunnel {
     return this.#last;
   }
 
-  #say(frame: WorkerFrame): void {
-    this.#line.send(JSON.stringify(frame));
+  #sendFrame(frame: WorkerFrame): void {
+    this.#socket.send(JSON.stringify(frame));
   }
 }
 
 function methodOf({ method }: Request): (WorkerFrame & { frame: "request" })["method"] {
   if (method === "GET" || method === "POST" || method === "PUT" || method === "DELETE") return method;
-  throw new RequestError("failed", `the runner knows no ${method}`);
+  throw new RequestError("failed", `the runner does not accept ${method}`);
 }

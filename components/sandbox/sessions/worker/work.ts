@@ -5,18 +5,18 @@ import { begin, type Entry, end, processing, RequestError, setStatus } from "./q
 import type { Runner } from "./runner.ts";
 import { now, type SessionState } from "./state.ts";
 
-/** How soon the object is woken up again while there is work, whatever happens to it; milliseconds. */
+/** How soon an alarm wakes the object up again while there is work, even if its process ends; milliseconds. */
 const watchdogMs = 10_000;
-/** How long an alarm waits for the work, so that the object stays in memory. */
+/** How long an alarm waits for the work, so that the object stays in memory; milliseconds. */
 const alarmMs = 8_000;
 const longestPauseMs = 2_000;
-/** How often a runner that is not connected is asked before the object leaves memory, and when it is asked again. */
+/** How many times an unconnected runner is called before the object leaves memory, and when it is called again. */
 const offlineTries = 5;
 const offlineMs = 60_000;
-/** How soon the directory hears when a session was last used; milliseconds. Each report is a write to disk. */
+/** How soon the directory is informed of a session's last use, in milliseconds. Each report is a write to disk. */
 const reportMs = 1_000;
 
-/** Does what a session has to do, one thing after the other: starts its sandbox, has its messages executed, and so on. */
+/** Does a session's work, one job after another: starts its sandbox, has its messages executed, and so on. */
 export class Work {
   readonly #ctx: DurableObjectState;
   readonly #state: SessionState;
@@ -26,7 +26,7 @@ export class Work {
   #alarmAt = 0;
   #reported = "";
   #reportSoon: Promise<void> | undefined;
-  /** Of the run that is followed now. */
+  /** Aborts the connection to the current run. */
   #following = new AbortController();
 
   constructor(ctx: DurableObjectState, state: SessionState, runner: Runner, directory: Fetcher) {
@@ -36,7 +36,7 @@ export class Work {
     this.#directory = directory;
   }
 
-  /** Makes sure that what is to be done is being done. */
+  /** Starts the work, unless it is running or there is none. */
   kick(): void {
     if (this.#state.exists && this.#state.row.updatedAt !== this.#reported) this.#reportLater();
     if (this.#next() === undefined) return;
@@ -46,7 +46,7 @@ export class Work {
     this.#ctx.waitUntil(this.#running);
   }
 
-  /** The session was terminated: what is executed is of no interest any more. */
+  /** The session was terminated, so the current run is no longer of interest. */
   stopFollowing(): void {
     this.#following.abort();
   }
@@ -80,13 +80,13 @@ export class Work {
       } catch (error) {
         const isOffline = error instanceof RequestError && error.code === "unavailable";
         if (isOffline && failures >= offlineTries) return await this.#waitForRunner();
-        // The runner or the directory can't be reached: they are being restarted.
+        // The runner or the directory can't be reached, probably because it is being restarted.
         await sleep(Math.min(longestPauseMs, 50 * 2 ** failures++));
       }
     }
   }
 
-  /** The machine with the runner is off, perhaps for days. The link wakes this session up as soon as it is back. */
+  /** The runner's machine is off, perhaps for days. The link wakes this session up as soon as it is back. */
   async #waitForRunner(): Promise<void> {
     if (!this.#state.row.isReported) await this.#report().catch(() => {});
     this.#alarmAt = Date.now() + offlineMs;
@@ -161,7 +161,7 @@ export class Work {
     };
     for await (const line of this.#runner.run(state.keyOf(entry), request, this.#following.signal)) {
       const current = processing(state.queue);
-      // Its session was terminated.
+      // The session was terminated.
       if (current?.id !== entry.id || current.attempt !== entry.attempt) break;
       if (line.line === "epoch") this.#learnEpoch(line.epoch);
       else if (line.line === "event") this.#take(entry, line.event);
@@ -187,7 +187,7 @@ export class Work {
     const { costUsd } = this.#state.progressOf(entry);
     const change = end(this.#state.queue, entry, { outcome, costUsd, at: now() });
     if (change !== undefined) this.#state.commitVisibly({ change });
-    // Written to disk together with the end of the last one.
+    // In the same write to disk as the end of the last message.
     this.#begin();
   }
 
@@ -195,7 +195,7 @@ export class Work {
     if (this.#state.row.epoch !== epoch) this.#state.commit({ row: { epoch } });
   }
 
-  /** The runner would otherwise keep the run's events. */
+  /** Lets the runner drop the run's events. */
   #taken(key: string): void {
     this.#ctx.waitUntil(this.#runner.taken(key).catch(() => {}));
   }

@@ -1,4 +1,4 @@
-/** The part of Cloudflare's API that the worker uses. Their own package of types would replace Node's for the whole project. */
+/** The part of Cloudflare's API that the worker uses. Cloudflare's types would replace Node's in the whole project. */
 declare module "cloudflare:workers" {
   export abstract class DurableObject<Env> {
     protected readonly ctx: DurableObjectState;
@@ -24,7 +24,7 @@ declare module "cloudflare:workers" {
     acceptWebSocket(socket: ServerWebSocket): void;
     getWebSockets(): ServerWebSocket[];
     setWebSocketAutoResponse(pair: WebSocketRequestResponsePair): void;
-    /** When it last answered by itself; null if never. */
+    /** When the automatic response was last sent; null if never. */
     getWebSocketAutoResponseTimestamp(socket: ServerWebSocket): Date | null;
   }
 
