@@ -118,7 +118,7 @@ describe("a hostile side", () => {
     const flood = () => {
       for (const part of partsOf(id, new Uint8Array(creditWindow + 1))) tunnel.receive(part.buffer);
     };
-    expect(flood).toThrow("more than what was asked for");
+    expect(flood).toThrow("more bytes than were granted");
   });
 
   const id = 7;
