@@ -122,7 +122,7 @@ function effortOf({ reasoning }: LanguageModelV4CallOptions): { effort?: string;
 }
 
 class ClaudeTextRun implements TextRun {
-  readonly #run = new ClaudeRun();
+  readonly outcome = new ClaudeRun();
   readonly #isStructured: boolean;
   #block = -1;
 
@@ -130,14 +130,10 @@ class ClaudeTextRun implements TextRun {
     this.#isStructured = isStructured;
   }
 
-  get fatal() {
-    return this.#run.keyIsRejected ? this.#run.failure("the key is rejected") : undefined;
-  }
-
   take(value: unknown, say: (text: string, block: number) => void): void {
     const event = claudeEvent(value);
     if (event === undefined) return;
-    this.#run.take(event);
+    this.outcome.take(event);
     // Structured output is the input of a tool, and complete in the result.
     if (event.type !== "stream_event" || event.parent_tool_use_id || this.#isStructured) return;
     const { type, content_block, delta } = event.event;
@@ -146,9 +142,9 @@ class ClaudeTextRun implements TextRun {
   }
 
   end(otherwise: string) {
-    const result = this.#run.result;
+    const result = this.outcome.result;
     const costUsd = result?.total_cost_usd ?? 0;
-    const failure = this.#run.failure(otherwise);
+    const failure = this.outcome.failure(otherwise);
     if (failure !== undefined || result === undefined)
       return {
         failure: failure ?? { code: "failed" as const, status: undefined, reason: otherwise },

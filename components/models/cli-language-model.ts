@@ -57,9 +57,18 @@ export interface Command {
 export interface TextRun {
   /** @param say called with new text; `block` changes where a new block of text begins */
   take(value: unknown, say: (text: string, block: number) => void): void;
-  readonly fatal: CliFailure | undefined;
+  /** What its events say so far. */
+  readonly outcome: RunOutcome;
   /** @param otherwise the reason of a failure if the CLI gave none */
   end(otherwise: string): Answer | FailedRun;
+}
+
+/** Decides by a run's events whether it succeeds. */
+export interface RunOutcome {
+  /** Whether waiting for the CLI's end is pointless. */
+  readonly keyIsRejected: boolean;
+  /** @returns undefined if the run succeeded */
+  failure(otherwise: string): CliFailure | undefined;
 }
 
 export interface Answer {
@@ -204,7 +213,10 @@ export class CliLanguageModel implements LanguageModelV4 {
           run.take(value, how.say ?? (() => {}));
         },
         isBusy: () => false,
-        fatal: () => (run.fatal === undefined ? undefined : callError(run.fatal, about)),
+        fatal() {
+          const failure = run.outcome.keyIsRejected ? run.outcome.failure("the key is rejected") : undefined;
+          return failure && callError(failure, about);
+        },
         exec: ([program = "", ...args], { stdin, ...limits }) =>
           runProgram(program, args, { ...limits, input: stdin, endsGroup: true, maxOutput }),
       });

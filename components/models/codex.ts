@@ -140,17 +140,13 @@ function effortOf({ reasoning }: LanguageModelV4CallOptions): { effort?: string;
 }
 
 class CodexTextRun implements TextRun {
-  readonly #run = new CodexRun();
+  readonly outcome = new CodexRun();
   #block = 0;
-
-  get fatal() {
-    return this.#run.keyIsRejected ? this.#run.failure("the key is rejected") : undefined;
-  }
 
   take(value: unknown, say: (text: string, block: number) => void): void {
     const event = codexEvent(value);
     if (event === undefined) return;
-    this.#run.take(event);
+    this.outcome.take(event);
     const item = codexItem(event);
     if (event.type !== "item.completed" || item?.type !== "agent_message" || item.text === "") return;
     say(item.text, this.#block);
@@ -158,13 +154,13 @@ class CodexTextRun implements TextRun {
   }
 
   end(otherwise: string) {
-    const failure = this.#run.failure(otherwise);
+    const failure = this.outcome.failure(otherwise);
     // The CLI has already retried.
     if (failure !== undefined) return { failure, isRetryable: false, costUsd: 0 };
-    const { usage } = this.#run;
+    const { usage } = this.outcome;
     const { input_tokens: total, cached_input_tokens: cacheRead, cache_write_input_tokens: cacheWrite } = usage ?? {};
     return {
-      text: this.#run.answer,
+      text: this.outcome.answer,
       usage: {
         inputTokens: {
           total,

@@ -2,18 +2,15 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { APICallError, LoadAPIKeyError } from "@ai-sdk/provider";
 import { generateText, Output, streamText } from "ai";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { isMissingApiKey } from "../../components/models/errors.ts";
-import { filesHolding } from "../support/files-holding.ts";
-import { failureOf, ModelLab, modelKey } from "../support/model-lab.ts";
+import { failureOf, ModelLab } from "../support/model-lab.ts";
+import { describeLanguageModel } from "./language-model.ts";
 
 const lab = new ModelLab("codex");
 
-afterEach(async () => {
-  await expect.poll(() => lab.processes()).toEqual([]);
-  expect(lab.leftovers()).toEqual([]);
-});
+describeLanguageModel(lab, { attempts: 2 });
 
 describe("the real Codex CLI", () => {
   it("answers with text and usage, as a model without tools", async () => {
@@ -65,14 +62,6 @@ describe("the real Codex CLI", () => {
     expect(error).toMatchObject({ statusCode, isRetryable: false });
   });
 
-  it("is missing_api_key when the API rejects the key, without its retries", async () => {
-    const before = lab.api.prompts().length;
-    const error = await failureOf(generateText({ model: lab.model(), prompt: "@@fail 401" }));
-    expect(error).toMatchObject({ statusCode: 401, isRetryable: false });
-    expect(isMissingApiKey(error)).toBe(true);
-    expect(lab.api.prompts().length - before).toBeLessThanOrEqual(2);
-  });
-
   it("is missing_api_key without a login, or without the variable that its configuration names", async () => {
     const without = { OPENAI_API_KEY: undefined };
     for (const env of [lab.env({ ...without, CODEX_HOME: join(lab.tmp, "none") }), lab.env(without)]) {
@@ -83,19 +72,7 @@ describe("the real Codex CLI", () => {
     }
   });
 
-  it("ends a call without an answer at its time limit, and one that is aborted", async () => {
-    const error = await failureOf(generateText({ model: lab.model({ timeoutSeconds: 3 }), prompt: "@@hang headers" }));
-    expect(error).toMatchObject({ message: "codex: took longer than 3 seconds", isRetryable: false });
-
-    const stop = new AbortController();
-    const asked = lab.api.prompts().length;
-    const running = failureOf(generateText({ model: lab.model(), prompt: "@@hang", abortSignal: stop.signal }));
-    await lab.api.asked(asked + 1);
-    stop.abort();
-    expect(await running).toMatchObject({ name: "AbortError" });
-  });
-
-  it("has its sandbox from CODEX_SANDBOX", async () => {
+  it("takes its sandbox from CODEX_SANDBOX", async () => {
     const stub = join(lab.tmp, "codex-stub");
     writeFileSync(stub, '#!/bin/sh\necho "$*|$CODEX_SANDBOX|$DATABASE_URL" >&2\nexit 3', { mode: 0o755 });
     const seen = async (more: Record<string, string>) => {
@@ -131,16 +108,5 @@ describe("the real Codex CLI", () => {
     }
     expect(existsSync(marker)).toBe(false);
     expect(lab.body).not.toContain("EVIL");
-  });
-
-  it("has the key in no argument, error or file", async () => {
-    const asked = lab.api.prompts().length;
-    const running = generateText({ model: lab.model(), prompt: "@@slow 500 one two three" });
-    await lab.api.asked(asked + 1);
-    const seen = lab.processes();
-    expect(seen.length).toBeGreaterThan(0);
-    expect(seen.join("\n")).not.toContain(modelKey);
-    await running;
-    expect(filesHolding(modelKey, lab.home, lab.tmp)).toEqual([]);
   });
 });
