@@ -145,7 +145,7 @@ if (typeof mirrored === "string") {
       const client = openSeedAgent({ url, token: secrets.SEED_CONTROL_TOKEN });
       expect(await client.status()).toMatchObject({ active: "v0", mode: "auto", fence: { name: "bubblewrap" } });
       const improvement = await client.improve();
-      expect(improvement).toMatchObject({ outcome: "submitted" });
+      expect(improvement, improvement.reason).toMatchObject({ outcome: "submitted" });
       const state = async () => (await client.change(improvement.change?.id ?? "")).state;
       await expect.poll(state, { timeout: 2 * minutes, interval: 500 }).toBe("active");
       expect(await (await fetch(`${url}/agent/tea`)).text()).toBe("Good day! Here is your tea.\n");

@@ -59,7 +59,9 @@ async function withMirrors(engine: DockerEngine, node: NodeRelease): Promise<Mir
     const gateway = await gatewayOf(engine);
     server = await buildProxy(gateway, join(folder, "p"));
     const proxy = `http://me:proxy-password@${gateway}:${portOf(server)}`;
-    const config = { proxies: { default: { httpProxy: proxy, httpsProxy: proxy, noProxy: "127.0.0.1" } } };
+    // Containers see the configuration too.
+    const noProxy = "127.0.0.1,host.docker.internal";
+    const config = { proxies: { default: { httpProxy: proxy, httpsProxy: proxy, noProxy } } };
     writeFileSync(join(folder, "config.json"), JSON.stringify(config));
     const base = await makeNodeBase(node);
     const name = `changelings-test-node:${base.key}`;
