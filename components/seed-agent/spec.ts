@@ -44,8 +44,9 @@ export const seedAgentSpec = z.object({
 });
 export type SeedAgentSpec = z.output<typeof seedAgentSpec>;
 
-/** The paths in every container (spec 003). */
+/** The service's user in every container; owns /data. */
+export const serviceUser = 10_001;
+/** In every container (spec 003). */
 export const dataFolder = "/data";
-export const codeFolder = "/data/code";
 /** Serves /metrics and /health/deep without a token, to the deployment's own network only. */
 export const monitoringPort = 9091;

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type KubernetesObject, manifests } from "../../components/seed-agent/kubernetes/manifests.ts";
+import type { KubernetesObject } from "../../components/seed-agent/kubernetes/kubernetes-object.ts";
+import { manifests } from "../../components/seed-agent/kubernetes/manifests.ts";
 import { findKubernetesValidate } from "../../scripts/setup/kubernetes-validate.ts";
 import { onKubernetes, seedSecrets } from "../support/deployed-seed.ts";
 

@@ -1,4 +1,4 @@
-import { imageUser } from "../image/context.ts";
+import { serviceUser } from "../spec.ts";
 
 const block = 512;
 
@@ -12,8 +12,8 @@ export function secretArchive(name: string, text: string): Buffer {
   const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, "0")}\0`;
   header.write(name, 0);
   header.write(octal(0o400, 7), 100);
-  header.write(octal(imageUser, 7), 108);
-  header.write(octal(imageUser, 7), 116);
+  header.write(octal(serviceUser, 7), 108);
+  header.write(octal(serviceUser, 7), 116);
   header.write(octal(content.length, 11), 124);
   header.write(octal(0, 11), 136);
   header.write("        0", 148);

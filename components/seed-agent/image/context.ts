@@ -36,8 +36,6 @@ const here = dirname(fileURLToPath(import.meta.url));
 const packageRoot = join(here, "..", "..", "..");
 /** In the built package: the program's bundle and its packages, from `npm run build`. */
 const builtFolder = join(here, "built");
-/** The user of the service in the image; owns /data. */
-export const imageUser = 10_001;
 
 /** The CLIs that an agent needs: that of its model, if it improves itself. */
 export function clisOf({ mode, model }: Pick<SeedAgentSpec, "mode" | "model">): readonly Cli[] {

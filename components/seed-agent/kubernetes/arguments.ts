@@ -1,4 +1,4 @@
-import { fieldManager } from "./manifests.ts";
+import { fieldManager } from "./names.ts";
 
 /** Where kubectl looks for objects. */
 export interface Target {

@@ -2,7 +2,7 @@ import { notStarted } from "../../lib/process.ts";
 import { type Check, failed, ok } from "../../stack/check.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 import { kubectlArguments as kubectl } from "./arguments.ts";
-import { kubernetesOf } from "./manifests.ts";
+import { kubernetesOf } from "./names.ts";
 import { kubectlCli, kubectlMissing } from "./run-kubectl.ts";
 
 /** Whether kubectl is installed, knows the agent's context, and may apply its objects in the namespace. */

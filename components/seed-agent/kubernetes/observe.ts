@@ -1,7 +1,9 @@
 import * as z from "zod/mini";
 import type { Observed } from "../provider.ts";
 import type { SeedAgentSpec } from "../spec.ts";
-import { annotations, environment, kubernetesOf, type ObjectMeta, volumeSize } from "./manifests.ts";
+import type { ObjectMeta } from "./kubernetes-object.ts";
+import { annotations, kubernetesOf, volumeSize } from "./names.ts";
+import { environment } from "./pod-spec.ts";
 
 /** The fields that are read of any object. The others are kept, because a rollback applies them again. */
 export const anyObject = z.looseObject({

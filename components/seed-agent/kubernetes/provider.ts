@@ -13,17 +13,8 @@ import { type DeployOptions, type ObserveOptions, SeedAgentError, type SeedAgent
 import type { SeedAgentSpec } from "../spec.ts";
 import { kubectlArguments as kubectl, type Target } from "./arguments.ts";
 import { pushedImage } from "./image.ts";
-import {
-  annotations,
-  appliedKinds,
-  kubernetesOf,
-  labels,
-  manifests,
-  namesOf,
-  selectorOf,
-  selectorText,
-  volumeSize,
-} from "./manifests.ts";
+import { appliedKinds, manifests } from "./manifests.ts";
+import { annotations, kubernetesOf, labels, namesOf, selectorOf, selectorText, volumeSize } from "./names.ts";
 import {
   anyObject,
   asApplied,

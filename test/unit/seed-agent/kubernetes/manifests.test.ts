@@ -1,9 +1,7 @@
 import { describe, expect, test } from "vitest";
-import {
-  databasePort,
-  type KubernetesObject,
-  manifests,
-} from "../../../../components/seed-agent/kubernetes/manifests.ts";
+import type { KubernetesObject } from "../../../../components/seed-agent/kubernetes/kubernetes-object.ts";
+import { manifests } from "../../../../components/seed-agent/kubernetes/manifests.ts";
+import { databasePort } from "../../../../components/seed-agent/kubernetes/network-policy.ts";
 import { onKubernetes, seedSecrets } from "../../../support/deployed-seed.ts";
 
 const options = { installation: "i1", release: "r1", image: "registry.example.org/seed-agent:1@sha256:abc" };
