@@ -148,7 +148,9 @@ if (typeof mirrored === "string") {
       expect(improvement, improvement.reason).toMatchObject({ outcome: "submitted" });
       const state = async () => (await client.change(improvement.change?.id ?? "")).state;
       await expect.poll(state, { timeout: 2 * minutes, interval: 500 }).toBe("active");
-      expect(await (await fetch(`${url}/agent/tea`)).text()).toBe("Good day! Here is your tea.\n");
+      const headers = { authorization: `Bearer ${secrets.SEED_CONTROL_TOKEN}` };
+      const tea = await fetch(`${url}/agent/tea`, { headers });
+      expect(await tea.text()).toBe("Good day! Here is your tea.\n");
       const inspected = await engine.docker("inspect", containerName(owner, 0));
       for (const secret of Object.values(secrets)) expect(inspected).not.toContain(secret);
     });
