@@ -2,25 +2,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dockerClient } from "../../docker/client.ts";
-import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
+import { DockerError, runDocker } from "../../docker/run-docker.ts";
 import { masked } from "../../lib/masking.ts";
 import { driftFrom } from "../drift.ts";
 import { type DeployOptions, SeedAgentError, type SeedAgentProvider } from "../provider.ts";
 import type { SeedAgentSpec } from "../spec.ts";
-import { hostPort, nodeContainer, secretsFile, settingsOf, stopSeconds } from "./container-args.ts";
-import { awaitHealth, type Found, findContainers } from "./containers.ts";
+import { hostPort, nodeContainer, secretsFile, settingsOf } from "./container-args.ts";
+import { type Found, findContainers } from "./containers.ts";
 import { ensureImage, removeOtherImages } from "./image.ts";
-import {
-  containerName,
-  dataVolume,
-  formerName,
-  labels,
-  networkName,
-  nodeId,
-  type Owner,
-  ownerLabels,
-  secretsVolume,
-} from "./names.ts";
+import { containerName, networkName, nodeId, type Owner, ownerLabels, secretsVolume } from "./names.ts";
+import { dockerNodes } from "./nodes.ts";
 import { seccompProfile } from "./seccomp.ts";
 import { secretArchive } from "./secrets.ts";
 
@@ -34,7 +25,7 @@ export interface DockerSeedAgentOptions {
   readonly main?: string;
 }
 
-const seconds = { asked: 60, done: 120 };
+const doneSeconds = 120;
 
 /**
  * Seed agents in containers of this machine's Docker: a container, a volume and a published port for each node, and a
@@ -43,7 +34,7 @@ const seconds = { asked: 60, done: 120 };
 export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentProvider {
   const { env = process.env, healthSeconds = 120, pollMilliseconds = 500, main } = given;
   const client = dockerClient(env);
-  const run = async (args: readonly string[], timeoutSeconds = seconds.done, input?: Uint8Array) =>
+  const run = async (args: readonly string[], timeoutSeconds = doneSeconds, input?: Uint8Array) =>
     (await runDocker(args, { env, timeoutSeconds, ...(input === undefined ? {} : { input }) })).stdout.trim();
   const labelArgs = (owner: Owner, more: Readonly<Record<string, string>> = {}) =>
     Object.entries({ ...ownerLabels(owner), ...more }).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
@@ -54,8 +45,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
     ]);
     return (await run([...list, ...filters, "--format", format])).split("\n").filter(Boolean).sort();
   };
-  const health = (owner: Owner, name: string, signal: AbortSignal | undefined) =>
-    awaitHealth(owner, name, { env, healthSeconds, pollMilliseconds, signal });
+  const nodes = dockerNodes({ env, healthSeconds, pollMilliseconds });
 
   async function ensureNetwork(owner: Owner): Promise<void> {
     const name = networkName(owner);
@@ -72,80 +62,10 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
     const container = await run(["container", "create", ...isolated, image]);
     try {
       const archive = secretArchive(secretsFile, JSON.stringify(secrets));
-      await run(["container", "cp", "-", `${container}:/secrets`], seconds.done, archive);
+      await run(["container", "cp", "-", `${container}:/secrets`], doneSeconds, archive);
     } finally {
       await client.removeContainer(container);
     }
-  }
-
-  /** Finishes a deployment that was killed: where a new container is not healthy, the former one is the node again. */
-  async function recover(owner: Owner, found: readonly Found[]): Promise<boolean> {
-    let changed = false;
-    for (const former of found.filter((each) => each.name === formerName(owner, each.index))) {
-      const successor = found.find((each) => each.name === containerName(owner, former.index));
-      if (successor !== undefined && successor.problem === undefined) await client.removeContainer(former.id);
-      else {
-        if (successor !== undefined) await client.removeContainer(successor.id);
-        await run(["container", "rename", former.id, containerName(owner, former.index)]);
-        await run(["container", "start", former.id]);
-      }
-      changed = true;
-    }
-    return changed;
-  }
-
-  /** The last lines that a container printed. Contains no secret. */
-  async function tailOf(name: string, secrets: Readonly<Record<string, string>>): Promise<string> {
-    const printed = await logTail(name, 10).catch(() => "");
-    return masked(printed, Object.values(secrets)).trim() || "it printed nothing";
-  }
-
-  async function logTail(name: string, lines: number): Promise<string> {
-    const { stdout, stderr } = await runDocker(["container", "logs", "--tail", String(lines), name], {
-      env,
-      timeoutSeconds: seconds.asked,
-    });
-    return `${stdout}${stderr}`;
-  }
-
-  /** Creates or replaces a node's container. If the new one does not become healthy, the former one runs again. */
-  async function replaceNode(
-    owner: Owner,
-    index: number,
-    former: Found | undefined,
-    {
-      args,
-      secrets,
-      signal,
-    }: { args: readonly string[]; secrets: DeployOptions["secrets"]; signal?: AbortSignal | undefined },
-  ): Promise<void> {
-    const name = containerName(owner, index);
-    if (former !== undefined) {
-      await run(["container", "rename", former.id, formerName(owner, index)]);
-      await run(["container", "stop", "--time", String(stopSeconds), former.id]);
-    }
-    await client.createVolume(dataVolume(owner, index), { ...ownerLabels(owner), [labels.node]: String(index) });
-    const fail = async (reason: string): Promise<never> => {
-      const printed = await tailOf(name, secrets);
-      await client.removeContainer(name).catch(ignoreMissing);
-      let result = "it does not run";
-      if (former !== undefined) {
-        await run(["container", "rename", former.id, name]);
-        await run(["container", "start", former.id]);
-        result = "the former one runs again";
-      }
-      throw new SeedAgentError(`node ${nodeId(owner, index)}: ${reason}; ${result}. It printed:\n${printed}`);
-    };
-    try {
-      await run(["container", "create", ...args]);
-      await run(["container", "start", name]);
-    } catch (error) {
-      if (!(error instanceof DockerError)) throw error;
-      await fail(remedyOf(error.message));
-    }
-    const problem = await health(owner, name, signal);
-    if (problem !== undefined) await fail(problem);
-    if (former !== undefined) await client.removeContainer(former.id);
   }
 
   async function deploy(
@@ -168,11 +88,10 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
       await ensureNetwork(owner);
       await writeSecrets(owner, image, secrets);
       const before = await findContainers(owner, env, signal);
-      const found = (await recover(owner, before)) ? await findContainers(owner, env, signal) : before;
+      const found = (await nodes.recover(owner, before)) ? await findContainers(owner, env, signal) : before;
       for (const extra of found.filter((each) => !(each.index < spec.replicas)).reverse()) {
         onProgress?.(`removing node ${nodeId(owner, extra.index)}; its data is kept`);
-        await run(["container", "stop", "--time", String(stopSeconds), extra.id]);
-        await client.removeContainer(extra.id);
+        await nodes.remove(extra);
       }
       const wanted = Array.from({ length: spec.replicas }, (_, index) => {
         const container = nodeContainer(spec, index, { owner, image, release, secrets, seccomp });
@@ -185,10 +104,10 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
         signal?.throwIfAborted();
         if (live?.content === content && isWell(live)) {
           const isHealthy = live.problem === undefined;
-          if (isHealthy || (await health(owner, live.name, signal)) === undefined) continue;
+          if (isHealthy || (await nodes.awaitHealth(owner, live.name, signal)) === undefined) continue;
         }
         onProgress?.(`${live === undefined ? "starting" : "replacing"} node ${nodeId(owner, index)}`);
-        await replaceNode(owner, index, live, { args, secrets, signal });
+        await nodes.replace(owner, index, live, { args, secrets, signal });
       }
       await removeOtherImages(owner, image, env);
       return { url: urlOf(spec), nodes: spec.replicas };
@@ -232,10 +151,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
       const owner = { installation, name };
       return inWords(
         (async () => {
-          for (const { id, running } of [...(await findContainers(owner, env))].reverse()) {
-            if (running) await run(["container", "stop", "--time", String(stopSeconds), id]).catch(ignoreMissing);
-            await client.removeContainer(id);
-          }
+          for (const each of [...(await findContainers(owner, env))].reverse()) await nodes.remove(each);
           if ((await names(["network", "ls"], owner, "{{.Name}}")).includes(networkName(owner)))
             await run(["network", "rm", networkName(owner)]);
           await client.deleteVolume(secretsVolume(owner));
@@ -253,7 +169,7 @@ export function dockerSeedAgents(given: DockerSeedAgentOptions = {}): SeedAgentP
       const texts = await inWords(
         Promise.all(
           found.map(async (each) => {
-            const text = (await logTail(each.id, lines)).trimEnd();
+            const text = (await nodes.logTail(each.id, lines)).trimEnd();
             return text.split("\n").map((line) => `${nodeId(owner, each.index)}  ${line}`);
           }),
         ),
@@ -280,13 +196,4 @@ async function inWords<Result>(work: Promise<Result>, secrets: Readonly<Record<s
     if (!(error instanceof DockerError)) throw error;
     throw new SeedAgentError(masked(error.message, Object.values(secrets)), { cause: error });
   }
-}
-
-function remedyOf(message: string): string {
-  const isPort = /port is already allocated|address already in use/i.test(message);
-  return isPort ? `${message}; another program uses the port: end it, or write another port` : message;
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof NoSuchThing)) throw error;
 }
