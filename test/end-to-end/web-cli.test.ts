@@ -52,7 +52,7 @@ describe("the changeling command for web changelings", () => {
       1,
       "with this change the fleet file has errors; nothing was written",
     ],
-    [["deploy", "--agent-type", "chat", "--add-path", "nowhere:x", "--yes"], 1, "there is no "],
+    [["deploy", "--agent-type", "chat", "--add-path", "nowhere:x", "--yes"], 1, "does not exist"],
     [["forward"], 1, "the fleet file declares no web changeling; add one with: changeling deploy"],
     [["stop", "chat"], 1, 'the fleet file declares no changeling "chat"'],
     [["open", "chat"], 1, "no web changeling is deployed on this stack; deploy one with: changeling deploy"],
