@@ -10,7 +10,8 @@ import { modalMachines } from "../../components/web/modal/modal-machines.ts";
 import { modalRecords } from "../../components/web/modal/modal-records.ts";
 import { dockerOf } from "../support/web-lab/docker-world.ts";
 import { modalOf } from "../support/web-lab/modal-world.ts";
-import { describeWebMachines, type WebLab, type WebLabOptions } from "./web-machines.ts";
+import type { WebLab, WebLabOptions } from "../support/web-lab/life-cycle-lab.ts";
+import { describeWebMachines } from "./web-machines.ts";
 
 describeWebMachines("local", ({ world, installation, paths, log }) => {
   const mngr = world.local();

@@ -7,7 +7,7 @@ import type { WebAgents } from "./web-agents.ts";
 
 /**
  * Where a provider's web agents run: on this machine, or each on a separate machine. The code in this folder only uses this
- * interface and is the same for all providers. test/contracts/web-machines.ts tests that each provider implements it.
+ * interface and is the same for all providers. The suite in test/contracts/web-machines.ts tests each provider.
  */
 export interface AgentHost extends Pick<WebAgents, "paths" | "log"> {
   readonly provider: Provider;
