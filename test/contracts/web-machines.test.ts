@@ -9,8 +9,8 @@ import type { MachineWeb } from "../../components/web/machine/machine-web.ts";
 import { modalMachines } from "../../components/web/modal/modal-machines.ts";
 import { modalRecords } from "../../components/web/modal/modal-records.ts";
 import { dockerOf } from "../support/web-lab/docker-world.ts";
-import { modalOf } from "../support/web-lab/modal-world.ts";
 import type { WebLab, WebLabOptions } from "../support/web-lab/life-cycle-lab.ts";
+import { modalOf } from "../support/web-lab/modal-world.ts";
 import { describeWebMachines } from "./web-machines.ts";
 
 describeWebMachines("local", ({ world, installation, paths, log }) => {

@@ -240,7 +240,9 @@ describe("a ticket", () => {
     await page.goto(`${own(bob)}/`);
     const enter = `${server.url}/${bob.id}/__changelings/enter?to=/&browser=${other}`;
     await leave(enter);
-    await expect.poll(() => page.locator("main p").first().textContent()).toContain("something else tries to use your login");
+    await expect
+      .poll(() => page.locator("main p").first().textContent())
+      .toContain("something else tries to use your login");
     expect(page.url()).toBe(enter);
     // The person goes on as before.
     await click("bob");
