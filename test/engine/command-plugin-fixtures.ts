@@ -40,7 +40,7 @@ class Folder implements AsyncDisposable {
       await writeFile(file, content, { mode: content.startsWith("#!") ? 0o755 : 0o644 });
     }
   }
-  /** Puts this folder's path where `$DIR` stands and long texts where `$X{length}` does; `leave` does the reverse. */
+  /** Replaces `$DIR` by this folder's path and `$X{length}` by a long text; `leave` does the reverse. */
   enter(message: Request): Request {
     const text = JSON.stringify(message)
       .replaceAll("$DIR", this.path)

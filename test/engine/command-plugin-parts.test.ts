@@ -42,7 +42,7 @@ test("lines are the same however the bytes come in", () => {
   );
 });
 
-test("an escaped text is a pattern for itself alone", () => {
+test("an escaped text matches only itself", () => {
   const text = fc.string({ minLength: 1 });
   fc.assert(
     fc.property(text, text, (name, other) => {
@@ -57,7 +57,7 @@ test("a quoted text can be read back", () => {
   fc.assert(fc.property(fc.string(), (text) => JSON.parse(quote(text)) === text));
 });
 
-test("nothing differs from itself, and what is added one way is deleted the other", () => {
+test("nothing differs from itself, and an addition is a deletion in the other direction", () => {
   const reversed: Record<string, string> = { ADD: "DELETE", DELETE: "ADD" };
   const plain = (change: string) => change.replace("_REPLACE", "");
   fc.assert(

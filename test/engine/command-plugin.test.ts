@@ -45,7 +45,7 @@ describe("answers as the official plugin did", async () => {
 });
 
 describe("what a command started ends with it", () => {
-  // Says who runs, once both do: the command itself, and a process of its own in the background.
+  // Prints the pids once both run: the command itself, and its process in the background.
   const command = "sleep 600 & echo $$ $!; wait";
   const begin = async (timeoutSeconds?: number) => {
     const plugin = await PluginDriver.start(executable, folder, { PATH: "/usr/bin:/bin" });
@@ -179,7 +179,7 @@ describe("installation", () => {
     vi.unstubAllEnvs();
   });
 
-  test("leaves an official plugin alone", async () => {
+  test("does not touch an official plugin", async () => {
     const pulumiHome = join(folder, "official");
     const official = join(pulumiHome, "plugins/resource-command-v1.2.1/pulumi-resource-command");
     await mkdir(join(official, ".."), { recursive: true });

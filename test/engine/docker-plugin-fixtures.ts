@@ -39,7 +39,7 @@ const lifecycleFixture = z.strictObject({
     z.strictObject({
       name: z.string(),
       docker: z.optional(z.array(z.string())),
-      /** Texts that begin with `$name.` stand for a part of an earlier answer. */
+      /** A text that begins with `$name.` is replaced by a part of an earlier answer. */
       request: z.looseObject({ method: z.string() }),
       save: z.optional(z.string()),
       answer: tidyAnswer,
@@ -129,7 +129,7 @@ function tidy({ response, error }: Answer): TidyAnswer {
   };
 }
 
-/** The bridge to Terraform puts every error into a frame of its own. What runs containers has its own words, too. */
+/** The bridge to Terraform wraps every error, and container runtimes have different texts. */
 const unframed = (text: string): string =>
   (/^(?:\w+ urn:\S+: )?1 error occurred:\n\t\* (.*?)\n*$/s.exec(text)?.[1] ?? text).replace(
     /((?:Unable to start container|with image \S+): .*?Error response from daemon: ).*/s,

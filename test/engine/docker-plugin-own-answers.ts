@@ -13,7 +13,7 @@ const defaults = {
   waitTimeout: 60,
 };
 
-/** Refused in Check, with the path of the fault, and in words that say what to do. */
+/** Rejected in Check, with the path of the input and a remedy. */
 const refused = (given: Bag, failures: Record<string, string>): TidyAnswer => {
   const inputs = { ...defaults, name: "n", image: "some:image", ...given };
   const taken = Object.keys(defaults).filter((name) => given[name] === undefined);
@@ -38,7 +38,7 @@ const replaced = (input: string, detailedDiff: Bag): TidyAnswer => ({
 
 const failed = (message: string): TidyAnswer => ({ error: { code: "UNKNOWN", message } });
 
-/** Where the stand-in answers otherwise than the official plugin, by the names of the questions. */
+/** Answers of the stand-in that differ from those of the official plugin, by the name of the question. */
 export const ownAnswers: Record<"requests" | "diff" | "lifecycle", Record<string, TidyAnswer>> = {
   requests: {
     "the same configuration": {

@@ -46,7 +46,7 @@ const reversed = (fields: Fields, inputs: Bag): Bag =>
     ]),
   );
 
-test("what is well formed passes, and what came out passes again", () => {
+test("valid inputs pass, and so does the result", () => {
   fc.assert(
     fc.property(declared, ({ fields, inputs }) => {
       const { inputs: first, failures } = check(fields, inputs, "invented");
@@ -68,7 +68,7 @@ test("nothing differs from itself, nor from itself in another order of sets", ()
   );
 });
 
-test("another text, flag or number that is given is a difference in its input alone", () => {
+test("another text, flag or number is a difference only in its input", () => {
   const changed = declared.chain(({ fields, inputs }) => {
     const plain = Object.keys(fields).filter((name) =>
       ["text", "flag", "integer"].includes(fields[name]?.shape.is ?? ""),

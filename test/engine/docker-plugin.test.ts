@@ -5,7 +5,7 @@ import { askDiffs, askRequests } from "./docker-plugin-fixtures.ts";
 import { PluginDriver } from "./plugin-driver.ts";
 import type { Request } from "./plugin-messages.ts";
 
-// What takes a daemon to answer is asked in test/journeys/docker-plugin.test.ts.
+// Questions that need a daemon are in test/journeys/docker-plugin.test.ts.
 const asked = askedPlugin();
 
 describe("answers as the official plugin did", () => {

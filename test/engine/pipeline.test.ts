@@ -88,7 +88,7 @@ describe("preview", () => {
     }
   }
 
-  it("tells in the plan that a job's machine would apply changelings to itself, and fails", async () => {
+  it("reports in the plan that changelings would run on the job's own machine, and fails", async () => {
     const env = { CI: "true", CHANGELINGS_STACK: "dev", PULUMI_CONFIG_PASSPHRASE_FILE: "set" };
     const { code, stdout, stderr } = await pipelineJob(test, ["preview"], { env });
     expect(code).toBe(1);
@@ -173,7 +173,7 @@ describe("apply", () => {
     expect(await test.preview()).toEqual({});
   });
 
-  it("leaves a lock alone that is no killed job's, and says who holds it", async () => {
+  it("keeps a lock that no killed job holds, and reports its holder", async () => {
     test.declare(fleet("[changelings.alpha]", "[changelings.beta]", "[changelings.gamma]"));
     await killWhileCreating(test, "gamma", ["apply"]);
     moveLockTo("laptop");
@@ -186,7 +186,7 @@ describe("apply", () => {
     expect(await tags()).toEqual({});
   });
 
-  it("tells of a killed create that is not declared any more", async () => {
+  it("reports an interrupted create that is no longer declared", async () => {
     await test.pulumi(["cancel", "--yes"]);
     test.declare(fleet("[changelings.alpha]", "[changelings.beta]"));
     const { code, stderr } = await pipelineJob(test, ["apply", "--exclusive"]);

@@ -201,13 +201,13 @@ export class PluginDriver implements AsyncDisposable {
   }
 }
 
-/** Whether a process is there and is no zombie that merely waits to be collected. */
+/** Whether a process is alive, and not a zombie. */
 export function isAlive(pid: number): boolean {
   const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
   return stdout.trim() !== "" && !stdout.startsWith("Z");
 }
 
-/** Waits until none of the processes is there: a kill takes effect a moment after it was sent. */
+/** Waits until none of the processes is alive: a kill takes effect a moment after it was sent. */
 export async function allEnd(pids: number[]): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (let left = pids.filter(isAlive); left.length > 0; left = left.filter(isAlive)) {

@@ -33,7 +33,7 @@ const state = z.object({
 
 const nameOf = (urn: string): string => urn.split("::").at(-1) ?? urn;
 
-/** The real engine with a stand-in, a program of its fixtures, and a backend, all in a folder of their own. */
+/** The real engine with a stand-in, a program of its fixtures, and a backend, all in a temporary folder. */
 export class PluginStack implements AsyncDisposable {
   /** Where the program lies and commands run. */
   readonly program: string;

@@ -97,7 +97,7 @@ it("every command that the documentation shows exists, with its options", () => 
   // It starts the other scripts for their --help.
 }, 120_000);
 
-describe("a command that is not there", () => {
+describe("a command that does not exist", () => {
   it.each([
     ["npm run chek", "no script chek"],
     ["npm run changeling -- lst", "no command lst"],

@@ -6,7 +6,7 @@ import { Repository } from "../../support/repository.ts";
 import { digest, oddRepository, origin, past, TarBench } from "../../support/tar-bench.ts";
 
 describe("the same bytes", () => {
-  test("whoever makes it, from whatever copy, with whatever settings", async () => {
+  test("the same for every user, copy and git configuration", async () => {
     using bench = new TarBench();
     using source = oddRepository();
     const wanted = digest(await bench.tarball(source.folder, "HEAD"));
@@ -60,7 +60,7 @@ describe("the same bytes", () => {
 });
 
 describe("the file", () => {
-  test("is kept when it is there already, made anew for another commit, and private", async () => {
+  test("is kept if it exists, made again for another commit, and private", async () => {
     using bench = new TarBench();
     using source = new Repository();
     source.commit({ a: "1" }, past);

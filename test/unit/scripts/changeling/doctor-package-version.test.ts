@@ -26,7 +26,7 @@ it.each([
   expect(packageVersion("mngr", "imbue_mngr", `/nowhere:${environment(name, ...packages)}`)).toBe(expected);
 });
 
-it("can't tell that of a command that is no script of Python's, or not there", () => {
+it("is undefined for a command that is not a Python script, or does not exist", () => {
   writeFileSync(join(folder, "mngr"), "#!/bin/sh\necho mngr 0.3.0\n");
   expect(packageVersion("mngr", "imbue_mngr", folder)).toBeUndefined();
   expect(packageVersion("mngr", "imbue_mngr", "/nowhere")).toBeUndefined();

@@ -51,7 +51,7 @@ function fakePrograms(): string {
   return bin;
 }
 
-it("asks everything at once, and shows on stderr what it waits for", async () => {
+it("runs all checks concurrently, and shows on stderr which are pending", async () => {
   const bin = fakePrograms();
   const { configFile } = devStack(home);
   mkdirSync(join(home, ".changelings/dev"), { recursive: true });

@@ -43,7 +43,7 @@ describe("an edit of the fleet file", () => {
     expect(statSync(file).mode & 0o777).toBe(0o640);
   });
 
-  it("makes the file when there is none, for the person alone", async () => {
+  it("creates a missing file, readable only by the user", async () => {
     writeEdit(await plannedEdit(stack, ["chat"], addChat));
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
@@ -68,7 +68,7 @@ describe("an edit of the fleet file", () => {
     expect(readFileSync(file, "utf8")).toBe("# theirs\n");
   });
 
-  it("leaves a file alone that stays as it is", async () => {
+  it("does not write a file that does not change", async () => {
     writeEdit(await plannedEdit(stack, ["chat"], (text) => text));
     expect(existsSync(file)).toBe(false);
   });

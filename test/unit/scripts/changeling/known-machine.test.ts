@@ -46,7 +46,7 @@ it("the person's own mngr is known, and its key once there is one", async () => 
   expect(knownMachine(stack, env)).toEqual({ hostDir, keyFile: publicKeyFile(publicKey) });
 });
 
-it("so is the one that stands aside because the person's has another identity, whatever the shell exports", async () => {
+it("a separate profile is found if the user's own has another identity, whatever the shell exports", async () => {
   mint("another");
   const { hostDir, profileDir } = ensureMachineIdentity(stack, env);
   const publicKey = await ensureMachineKey(profileDir, env);

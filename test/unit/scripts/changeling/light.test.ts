@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "../../../..");
 
-/** The SDK alone takes as long to load as all the rest, before a command has begun. What needs it imports it when asked. */
+/** Loading the SDK takes as long as loading everything else, so commands import it only when they need it. */
 it("the changeling command starts without Pulumi's SDK", async () => {
   const { metafile } = await build({
     entryPoints: ["scripts/changeling/changeling.ts"],

@@ -72,7 +72,7 @@ describe("without a token", () => {
     expect(open).not.toHaveBeenCalled();
   });
 
-  it("what is missing here is looked for where the fleet declares it, and the token's absence is told", async () => {
+  it("a changeling that is not on this machine is queried where the fleet declares it, and a missing token is reported", async () => {
     declare("modal");
     const error = new ModalError("no_token", "no Modal token is set");
     open.mockRejectedValue(error);

@@ -16,7 +16,7 @@ function app(name: string, state: App["state"] = "deployed"): [string, App] {
   return [name, { id: `ap-${name}`, name, state, createdAt: 0 }];
 }
 
-/** Where two stacks stand, and a third that nobody knows. */
+/** Resources of two known stacks, and of an unknown one. */
 const observed: ObservedModal = {
   ...nothingOnModal,
   environment: "mngr-me",
@@ -73,7 +73,7 @@ const others = [
 ];
 
 describe("orphansIn", () => {
-  it("finds what no changeling of the stack declares, and what is of a stack that nobody knows", () => {
+  it("finds resources that no changeling of the stack declares, and those of unknown stacks", () => {
     expect(commands({}).sort()).toEqual([...ours, ...others].sort());
   });
 
@@ -83,7 +83,7 @@ describe("orphansIn", () => {
     expect(orphansIn(nothingOnModal, declared)).toEqual([]);
   });
 
-  it("tells its own from others'", () => {
+  it("distinguishes its own from those of others", () => {
     expect(orphansIn(observed, declared).filter(({ isOurs }) => isOurs)).toHaveLength(ours.length);
   });
 });
@@ -96,7 +96,7 @@ describe("orphanEnvironments", () => {
     ["mngr-agents-alone", ["mngr-modal-state"]],
   ]);
 
-  it("are those with a home of a stack that is not known, or a second home of this one", () => {
+  it("are those with a home of an unknown stack, or a second home of this one", () => {
     expect(orphanEnvironments(volumes, declared).map(({ command }) => command)).toEqual([
       "modal environment delete mngr-leaked --yes",
       "modal environment delete mngr-second --yes",

@@ -21,7 +21,7 @@ function step(op: string, name: string, before?: object, after?: object) {
 }
 
 describe("plannedChanges", () => {
-  it("leaves out what stays, components, and what is not ours", () => {
+  it("omits unchanged resources, components, and resources that are not ours", () => {
     const same = step("same", "fairy-job", job, job);
     const component = { op: "create", urn: "urn:pulumi:dev::changelings::changelings:cron:CronChangeling::fairy" };
     const foreign = { op: "create", urn: "urn:pulumi:dev::changelings::random:index:RandomId::fairy-job" };
@@ -29,7 +29,7 @@ describe("plannedChanges", () => {
     expect(plannedChanges({})).toEqual([]);
   });
 
-  it("tells each field before and after, WHEN with the schedule", () => {
+  it("contains each field before and after, and WHEN with the schedule", () => {
     const after = { ...job, SCHEDULE: "0 6 * * 1-5", WHEN: "At 06:00, Monday through Friday", TEMPLATE: "mine" };
     const timing = { timezone: "Europe/Berlin", enabled: true };
     expect(plannedChanges({ steps: [step("update", "fairy-job", job, after)] })).toEqual([
@@ -48,7 +48,7 @@ describe("plannedChanges", () => {
     ]);
   });
 
-  it("calls a drift alone a mend, and says why", () => {
+  it("calls a change that is only drift a repair, and says why", () => {
     const [change] = plannedChanges({
       steps: [step("update", "fairy-job", job, { ...job, DRIFT: "its job file is missing" })],
     });
@@ -60,7 +60,7 @@ describe("plannedChanges", () => {
     expect(plannedChanges({ steps })).toMatchObject([{ action: "repair", drift: "its job file is missing" }]);
   });
 
-  it("says that another release made it, and no more, when only what it runs changes", () => {
+  it("only says that another release made it if only its command changes", () => {
     const inputs = (command: string) => ({
       inputs: { create: `exec node scripts/${command} apply`, environment: job },
     });
@@ -109,7 +109,7 @@ describe("plannedChanges", () => {
     ]);
   });
 
-  it("tells the session service on this machine from the worker on Cloudflare", () => {
+  it("distinguishes the session service on this machine from the worker on Cloudflare", () => {
     const of = (name: string) => ({
       op: "create",
       urn: `urn:pulumi:dev::changelings::changelings:sandbox:SessionService$command:local:Command::${name}`,
@@ -132,7 +132,7 @@ describe("planText", () => {
     expect(planText([])).toBe("Nothing changes: the fleet is as declared.");
   });
 
-  it("tells the next fire times before and after, in the changeling's zone", () => {
+  it("contains the next fire times before and after, in the changeling's zone", () => {
     const before = { schedule: "0 3 * * *", when: "At 03:00, every day", timezone: "Europe/Berlin", enabled: true };
     const after = { ...before, schedule: "0 6 * * 1-5", when: "At 06:00, Monday through Friday" };
     const text = planText([

@@ -42,7 +42,7 @@ function changeling(...args: string[]) {
   return { status, stdout, said };
 }
 
-/** Every command that looks at a stack; those that edit the fleet file or apply it ask Pulumi for its settings first. */
+/** Every command that reads a stack; those that edit or apply the fleet file read its settings from Pulumi first. */
 const commands = [
   ["list"],
   ["runs"],
@@ -68,7 +68,7 @@ const commands = [
   ["deploy", "--agent-type", "chat"],
 ];
 
-describe("a stack that is not there", () => {
+describe("a stack that does not exist", () => {
   it.each(commands)("is an error of: %s %s", (...args) => {
     pulumi(
       `if [ "$1 $2" = "stack ls" ]; then echo '[{"name": "production"}]'; exit 0; fi`,

@@ -79,7 +79,7 @@ describe("stateOf", () => {
     expect(stateOf({ state }, { enabled, isComplete: true })).toBe(expected);
   });
 
-  it("calls one gone only when mngr could look everywhere", () => {
+  it("reports an agent as gone only if mngr could query every provider", () => {
     expect(stateOf(undefined, { enabled: true, isComplete: true })).toBe("gone");
     expect(stateOf(undefined, { enabled: true, isComplete: false })).toBe("unknown");
   });
@@ -157,7 +157,7 @@ describe("addedTo", () => {
     expect(addedTo(`${old}last`, `${old}other`)).toBe(`${old}other`);
   });
 
-  it("tells each line once, also when a terminal forgets its first ones", () => {
+  it("prints each line once, even if the terminal drops its first lines", () => {
     const different = fc.uniqueArray(fc.stringMatching(/^\w+$/), { minLength: 1 });
     fc.assert(
       fc.property(different, fc.nat(), fc.nat(), (lines, seen, forgotten) => {

@@ -120,7 +120,7 @@ describe("the JSON schema", () => {
   const [named] = Object.values(schemaOf(schema.properties?.["changelings"]).patternProperties ?? {});
   const changeling = schemaOf(named);
 
-  it("says of every option what it is and what its default is, those of tables within included", () => {
+  it("describes every option with its default, also those of nested tables", () => {
     const look = (options: Schemas, of: JsonSchema) => {
       expect(Object.keys(of.properties ?? {})).toEqual(Object.keys(options));
       for (const [key, option] of Object.entries(of.properties ?? {})) {
@@ -136,7 +136,7 @@ describe("the JSON schema", () => {
     look(vocabulary.changeling, changeling);
   });
 
-  it("says which options are of one kind alone", () => {
+  it("says which options only one kind has", () => {
     const whose = Object.entries(changeling.properties ?? {}).map(([key, option]) => [
       key,
       /^For kind = "([\w-]+)" only\. /.exec(schemaOf(option).description ?? "")?.[1],

@@ -71,7 +71,7 @@ test("a micro release is a commit and an annotated tag, and nothing else", async
   expect(summary).toContain("## Commits\n\n- Begin\n");
 });
 
-test("the next one has the commits since then alone", async () => {
+test("the next one has only the commits since then", async () => {
   await release("micro", options());
   commit("Add more");
   await release("baseline", options());

@@ -55,7 +55,7 @@ function run(script: string, args: readonly string[], env: Record<string, string
 
 describe("every script", () => {
   const all = ["bump_version.sh", "sync_secrets.sh", "bundle_cli_state.sh", "install_claude_native.sh"];
-  test.each(all)("%s has help and refuses what it does not know", (script) => {
+  test.each(all)("%s has help and rejects unknown arguments", (script) => {
     const help = run(script, ["--help"]);
     expect(help.status).toBe(0);
     expect(help.stdout).toContain("--dry-run");
@@ -104,7 +104,7 @@ describe("sync_secrets.sh", () => {
   const secrets = { CLAUDE_CODE_OAUTH_TOKEN: "oauth-4711", GITHUB_TOKEN: "ghp-0815" };
   const everywhere = ["--app", "agent", "--repo", "me/app"];
 
-  test("gives both places the tokens by standard input alone", () => {
+  test("passes the tokens to both tools only on standard input", () => {
     standIn("flyctl");
     standIn("gh");
     const { status, stdout, stderr } = run("sync_secrets.sh", everywhere, secrets);
@@ -145,7 +145,7 @@ describe("sync_secrets.sh", () => {
     expect(stderr).not.toContain("a b");
   });
 
-  test("tries the second place after the first failed, and says which failed", () => {
+  test("tries the second tool after the first failed, and reports which failed", () => {
     standIn("flyctl", "exit 1");
     standIn("gh");
     const { status, stdout, stderr } = run("sync_secrets.sh", everywhere, secrets);
@@ -196,7 +196,7 @@ describe("bundle_cli_state.sh", () => {
     expect(readdirSync(to).toSorted()).toEqual([".claude", ".codex"]);
   });
 
-  test("replaces a login only if it is told to, and keeps the former one", () => {
+  test("replaces a login only with --force, and keeps the former one", () => {
     loggedIn();
     run("bundle_cli_state.sh", []);
     writeFileSync(join(home, ".claude/.credentials.json"), "newer");
@@ -208,7 +208,7 @@ describe("bundle_cli_state.sh", () => {
     expect(readFileSync(join(home, ".claude.before-restore/.credentials.json"), "utf8")).toBe("newer");
   });
 
-  test("unpacks nothing but what it packs", () => {
+  test("unpacks only what it packs", () => {
     const restore = (...entries: string[]) => {
       const hostile = join(folder, "hostile.tar.gz");
       spawnSync("tar", ["-czPf", hostile, "-C", folder, ...entries]);

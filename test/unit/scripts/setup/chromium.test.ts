@@ -14,7 +14,7 @@ describe("Chromium", () => {
     expect(await findChromium()).toBe(join(machine.folder, "own/brave"));
   });
 
-  test("that CHROMIUM names and that is not there is an error", async () => {
+  test("that CHROMIUM names but does not exist is an error", async () => {
     vi.stubEnv("CHROMIUM", "/nonexistent/chromium");
     await expect(findChromium()).rejects.toThrow("CHROMIUM is /nonexistent/chromium, which is not a program");
   });
@@ -43,7 +43,7 @@ describe("Chromium", () => {
     ]);
   });
 
-  test("is a person's to install elsewhere", async () => {
+  test("is not installed elsewhere: the error says how", async () => {
     asUser(1000);
     machine.program("apt-get", "exit 9");
     await expect(findChromium()).rejects.toMatchObject({

@@ -73,7 +73,7 @@ describe("docker for tests", () => {
     });
   });
 
-  test("is a person's to install where it would stay", async () => {
+  test("is not installed where it would keep running: the error says how", async () => {
     asUser(0);
     machine.program("apt-get", "exit 9");
     for (const name of ["ip", "unshare", "setpriv", "docker"]) machine.program(name, "exit 1");
@@ -84,7 +84,7 @@ describe("docker for tests", () => {
     });
   });
 
-  test("is a person's to start who is not root", async () => {
+  test("is not started by a user who is not root: the error says how", async () => {
     asUser(1000);
     client(false);
     machine.program("apt-get", "exit 9");

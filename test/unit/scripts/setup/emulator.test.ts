@@ -47,7 +47,7 @@ describe("the tools of Modal's emulator", () => {
     expect(readFileSync(policy, "utf8")).toBe("its own");
   });
 
-  test("are a person's to install where the ssh server would stay", async () => {
+  test("are not installed where the ssh server would keep running: the error says how", async () => {
     asUser(0);
     for (const name of ["ssh", "rsync", "jq", "xxd", "curl", "unshare"]) machine.program(name);
     machine.program("apt-get", "exit 9");
@@ -73,7 +73,7 @@ describe("the tools of Modal's emulator", () => {
     });
   });
 
-  test("are of no use but on Linux", async () => {
+  test("are only installed on Linux", async () => {
     vi.stubGlobal("process", { ...process, platform: "darwin" });
     await expect(setUpEmulator()).rejects.toThrow("The Modal emulator needs Linux");
     vi.unstubAllGlobals();

@@ -17,7 +17,7 @@ import { useMachine, writeProgram } from "../../../support/setup.ts";
 
 const machine = useMachine();
 
-/** Notes a toolchain with a stand-in plugin, of programs that exist. */
+/** Records a toolchain of existing programs, with a stand-in plugin. */
 function note(): Toolchain {
   const at = (name: string): string => writeProgram(join(machine.folder, name), name, "exit 0");
   const found: Toolchain = {
@@ -67,7 +67,7 @@ describe("the noted toolchain", () => {
     expect(readToolchain()).toBeNull();
   });
 
-  test("with the stand-in plugin does not count once the official one is there", () => {
+  test("with the stand-in plugin is not used once the official one is installed", () => {
     note();
     mkdirSync(commandPluginFolder(join(machine.home, ".pulumi")), { recursive: true });
     expect(readToolchain()).toBeNull();
@@ -102,7 +102,7 @@ describe("the environment", () => {
     });
   });
 
-  test("leaves PULUMI_HOME alone when the official plugin is in use", () => {
+  test("does not change PULUMI_HOME if the official plugin is in use", () => {
     const env = toolchainEnvironment({ ...note(), ownPulumiHome: null }, { PATH: "" });
     expect(Object.keys(env).filter((name) => /HOME|CREDENTIALS/.test(name))).toEqual([]);
   });

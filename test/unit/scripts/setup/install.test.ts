@@ -61,7 +61,7 @@ describe("a folder that is made in place", () => {
     expect(neighbours()).toEqual([]);
   });
 
-  test("is made anew when its making was killed", async () => {
+  test("is created again if its creation was killed", async () => {
     mkdirSync(folder(), { recursive: true });
     writeFileSync(join(folder(), "half"), "");
     await installInPlace(folder(), async () => writeFileSync(join(folder(), "whole"), ""));

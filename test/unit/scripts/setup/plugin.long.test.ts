@@ -37,7 +37,7 @@ test("the official plugin is installed there when its server answers", async () 
   expect(existsSync(join(machine.cache, "pulumi-home"))).toBe(false);
 });
 
-test("a server that does not have it leads to the stand-ins, in a PULUMI_HOME of its own", async () => {
+test("if the server does not have it, the stand-ins are installed, in a private PULUMI_HOME", async () => {
   const found = await find(machine.program("pulumi", "exit 255"));
   expect(found).toEqual({ pulumiHome: privateHome(), ownPulumiHome: own() });
   expect(existsSync(join(commandPluginFolder(found.pulumiHome), "pulumi-resource-command"))).toBe(true);

@@ -53,7 +53,7 @@ describe("a step", () => {
     const written: string[] = [];
     const out = { write: (text: string) => written.push(text) };
     const start = Date.now();
-    // The first 30 seconds are no work of the kind that is counted, as with a build that goes on from an earlier one.
+    // In the first 30 seconds no progress is counted, as in a build that continues an earlier one.
     const fraction = () => (Date.now() - start < 20_000 ? null : 0.4 + (0.6 * (Date.now() - start - 30_000)) / 240_000);
     const done = step("Building", work(270), { out, fraction });
     await vi.advanceTimersByTimeAsync(270_000);

@@ -159,7 +159,7 @@ describe("the official download", () => {
     expect(await findPulumi(python())).toBe(join(lean(), "pulumi"));
   });
 
-  test("that can be had later takes the place of a lean build, which is never taken for it", async () => {
+  test("that becomes available replaces a lean build, which is never mistaken for it", async () => {
     const archived = files[`/${archive}`] ?? "";
     delete files[`/${archive}`];
     machine.program("go", ...goLines("go1.26.8"));

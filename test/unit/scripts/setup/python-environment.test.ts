@@ -72,7 +72,7 @@ describe("a Python environment", () => {
     expect(readFileSync(join(machine.cache, "logs/python-uv.log"), "utf8")).toMatch(/\nno index\n$/);
   });
 
-  test("is made anew when the Python that it was made with is gone", async () => {
+  test("is created again if its Python was removed", async () => {
     const found = python();
     const folder = await installPythonLock("", "Installing", found);
     rmSync(join(folder, "bin/python"));

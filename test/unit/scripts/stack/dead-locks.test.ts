@@ -31,7 +31,7 @@ describe("clearDeadLocks", () => {
     expect(existsSync(`${lock}.attrs`)).toBe(stays);
   });
 
-  it("has nothing to do where there is no backend yet", () => {
+  it("does nothing if there is no backend yet", () => {
     expect(() => clearDeadLocks(join(backend, "none"))).not.toThrow();
   });
 });

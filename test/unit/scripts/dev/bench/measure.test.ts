@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { secondsInTimes, spentBy } from "../../../../../scripts/dev/bench/measure.ts";
 
-test("the processor time of a program includes that of what it starts", async () => {
+test("the processor time of a program includes that of its children", async () => {
   const busy = "while (process.cpuUsage().user < 200_000) for (let i = 0; i < 1e6; i++);";
   const script = `require("node:child_process").spawnSync(process.execPath, ["-e", ${JSON.stringify(busy)}])`;
   const { processor } = await spentBy(process.execPath, ["-e", script], { cwd: "/", env: process.env });

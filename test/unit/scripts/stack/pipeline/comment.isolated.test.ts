@@ -113,7 +113,7 @@ describe("a forge in trouble", () => {
     expect(forge.requests).toHaveLength(3);
   });
 
-  it("that says no is not asked again, and the error names what is missing", async () => {
+  it("that refuses is not asked again, and the error names what is missing", async () => {
     await expect(comment(github("fork"), marker, "plan")).rejects.toThrow(
       "no comment on pull request 7: POST /repos/me/fleet/issues/7/comments: 403 Resource not accessible by integration; " +
         "the job's token must be allowed to write there (GitHub: permissions: pull-requests: write)",
@@ -124,7 +124,7 @@ describe("a forge in trouble", () => {
     expect(forge.comments).toEqual([]);
   });
 
-  it.each(["you/fleet", null])("is no failure where a job of a fork (%s) may only read", async (from) => {
+  it.each(["you/fleet", null])("is not a failure if a fork's job (%s) may only read", async (from) => {
     expect(await comment(github("fork", { from }), marker, "plan")).toBe(
       "A job of a fork may not comment on pull request 7: the plan is in the job's summary.",
     );

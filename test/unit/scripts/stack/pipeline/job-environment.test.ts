@@ -49,7 +49,7 @@ describe("refusals", () => {
     ],
   });
 
-  it("are for pipelines alone", () => {
+  it("apply only in pipelines", () => {
     expect(refusals(fleet("local"), { GITHUB_TOKEN: "ghs_abc" })).toEqual([]);
     expect(refusals(fleet("modal"), { CI: "true", GITHUB_TOKEN: "ghp_abc" })).toEqual([]);
   });

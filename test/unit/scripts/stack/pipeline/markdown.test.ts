@@ -28,7 +28,7 @@ describe("code", () => {
     ["\u202Eevil\u0000", "`\uFFFDevil\uFFFD`"],
   ])("%j is %j", (from, to) => expect(code(from)).toBe(to));
 
-  it("cuts what is long, and not in the middle of a sign", () => {
+  it("truncates long texts, but not within a character", () => {
     expect(code("abcdef", 4)).toBe("`abc…`");
     expect(code("ab\u{1F600}cdef", 4)).toBe("`ab…`");
   });
@@ -151,7 +151,7 @@ fairy needs TOKEN, which is not set
     );
   });
 
-  it("tells a changeling that moves to another provider once", () => {
+  it("describes a changeling that moves to another provider once", () => {
     const moved = [change({ action: "add", after: timing }), change({ action: "remove", before: timing })];
     const markdown = planMarkdown(plan(moved), { stack: "home" });
     expect(markdown.match(/^####.*/gm)).toEqual(["#### `fairy` changes"]);
@@ -165,7 +165,7 @@ fairy needs TOKEN, which is not set
     expect(markdown).not.toContain("Nothing changes");
   });
 
-  it("is never longer than the limit, keeps the errors, and tells how much it leaves out", () => {
+  it("is never longer than the limit, keeps the errors, and says how much it omits", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 60 }),
