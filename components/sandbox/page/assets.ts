@@ -11,7 +11,7 @@ const types: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-/** Only what is listed here is read. */
+/** Only these files are served. */
 const files = new Set([
   ...["style.css", "icon.svg"],
   ...[
@@ -30,7 +30,7 @@ const files = new Set([
   ...["session.js", "transcript.js", "view.js"],
 ]);
 
-/** Scripts and styles are files of ours, and nothing else is loaded, sent to or framed. */
+/** Only the page's own scripts and styles are loaded, and only its server is contacted. No other page may frame it. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -59,7 +59,7 @@ export interface Asset {
   readonly content: Buffer;
 }
 
-/** @param path of the request, without its query @returns undefined if there is nothing */
+/** @param path of the request, without its query. @returns undefined if there is no such file */
 export async function assetAt(path: string): Promise<Asset | undefined> {
   const isPage = path === "/" || /^\/sessions\/[0-9a-f]{20}$/.test(path);
   const name = isPage ? "index.html" : path.slice(1);

@@ -8,7 +8,7 @@ export const codeMs = 15 * 60_000;
 const content = z.object({ person: personName, expiresAt: z.number(), nonce: z.string() });
 
 /**
- * What codes are signed with: all that were made before the last revocation are void.
+ * The key that signs codes. It changes with each revocation, so that all earlier codes become invalid.
  *
  * @param key of the page's server
  */
@@ -16,7 +16,7 @@ export function signingKey(key: string, revocation: string): string {
   return `${key}${revocation}`;
 }
 
-/** A code that logs one browser in, once. Whoever can read the key can make one. */
+/** Makes a code that logs one browser in, once. Anybody who can read the key can make one. */
 export function newCode(key: string, person: string, now: Date = new Date()): string {
   const text = JSON.stringify({
     person,
@@ -27,13 +27,13 @@ export function newCode(key: string, person: string, now: Date = new Date()): st
   return `${body}.${signature(key, body)}`;
 }
 
-/** Accepts each code once. A new key, at each start of the server, makes older codes void. */
+/** Accepts each code once. The server makes a new key at each start, which invalidates older codes. */
 export class Codes {
   readonly #key: () => string;
-  /** The nonces of used codes. They are kept, so that setting the clock back can't make one valid again. */
+  /** The nonces of used codes. They are never dropped, so that no code becomes valid again if the clock is set back. */
   readonly #used = new Set<string>();
 
-  /** @param key is read for each code */
+  /** @param key called for each code */
   constructor(key: () => string) {
     this.#key = key;
   }

@@ -3,8 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { personHeader, type ServiceFile } from "../sessions/protocol.ts";
 
 /**
- * The requests that the page makes. A login is for these alone: it can't invite people, or take what a sandbox contains
- * out of it.
+ * The requests that the page makes. A login allows only these: it can't invite people, or download a sandbox's commits.
  */
 const allowed: readonly (readonly [method: string, path: RegExp])[] = [
   ["GET", /^\/sessions$/],
@@ -16,37 +15,42 @@ export function isAllowed(method: string, path: string): boolean {
   return allowed.some(([each, form]) => each === method && form.test(path));
 }
 
-/** @property person who acts, if the token is the installation's */
-export interface As {
+/** @property person the name of the person who acts, if the token is the installation owner's */
+export interface Identity {
   readonly token: string;
   readonly person?: string | undefined;
 }
 
-/** Headers of the browser's that the service gets. */
+/** The browser's headers that are forwarded to the service. */
 const passed = ["accept", "content-type", "content-length", "transfer-encoding", "last-event-id"] as const;
 
 /**
- * Sends a request to the session service, and its response to the browser. Calls `onUnreachable` if there is none.
+ * Forwards a request to the session service, and the response to the browser. Calls `onUnreachable` if there is none.
  *
  * @param path with its query
  */
 export function forward(
   service: Pick<ServiceFile, "url">,
-  { request, response, path, as }: { request: IncomingMessage; response: ServerResponse; path: string; as: As },
+  {
+    request,
+    response,
+    path,
+    identity,
+  }: { request: IncomingMessage; response: ServerResponse; path: string; identity: Identity },
   onUnreachable: () => void,
 ): void {
-  const headers: Record<string, string> = { authorization: `Bearer ${as.token}` };
+  const headers: Record<string, string> = { authorization: `Bearer ${identity.token}` };
   for (const name of passed) {
     const value = request.headers[name];
     if (typeof value === "string") headers[name] = value;
   }
-  if (as.person !== undefined) headers[personHeader] = encodeURIComponent(as.person);
+  if (identity.person !== undefined) headers[personHeader] = encodeURIComponent(identity.person);
   const url = new URL(path, service.url);
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
   const outgoing = send(url, { method: request.method, headers, agent: false }, (incoming) => {
     const type = incoming.headers["content-type"] ?? "application/json";
     response.writeHead(incoming.statusCode ?? 502, { "content-type": type });
-    // An event stream's first bytes may come much later.
+    // The first bytes of an event stream may come much later.
     response.flushHeaders();
     incoming.on("error", () => response.destroy());
     incoming.pipe(response);

@@ -6,13 +6,13 @@ import { readRevocation } from "./revocation.ts";
 
 /** How long a login lasts, in milliseconds. */
 const loginMs = 30 * 24 * 3600_000;
-/** Beyond this, the oldest end. */
+/** The most logins. Beyond that, the oldest ones end. */
 const mostLogins = 200;
 
 const login = z.object({
   person: z.string(),
   expiresAt: z.number(),
-  /** The last revocation when it was made. A later one ends it. */
+  /** The id of the last revocation before the login. A later revocation ends it. */
   revocation: z._default(z.string(), ""),
 });
 
@@ -22,14 +22,14 @@ const loginsFile = z.object({
   logins: z.record(z.string(), login),
 });
 
-/** A login's token is distinguished from a guest's by how it begins. */
-const tokenForm = /^login-[\w-]{43}$/;
+/** The prefix distinguishes a login's token from a guest's. */
+const tokenPattern = /^login-[\w-]{43}$/;
 
 export function isLoginToken(token: string): boolean {
-  return tokenForm.test(token);
+  return tokenPattern.test(token);
 }
 
-/** Browsers that are logged in as the installation's owner, in `logins.json`. */
+/** The logins of browsers that act as the installation's owner, in `logins.json`. */
 export class Logins {
   readonly #folder: string;
   readonly #path: string;
@@ -42,7 +42,7 @@ export class Logins {
     this.#logins = new Map(Object.entries(read?.logins ?? {}));
   }
 
-  /** @returns the token of a new login @throws if it can't be saved */
+  /** @returns the token of a new login. @throws if it can't be saved */
   add(person: string, now: Date = new Date()): string {
     const token = `login-${randomBytes(32).toString("base64url")}`;
     const revocation = readRevocation(this.#folder);
@@ -72,7 +72,7 @@ export class Logins {
   }
 }
 
-/** A token has 256 random bits, so that it can be looked up by its hash without a hint to its text. */
+/** A token has 256 random bits, so the time of a lookup by hash reveals nothing about it. */
 function hashOf(token: string): string {
   return createHash("sha256").update(token).digest("base64url");
 }

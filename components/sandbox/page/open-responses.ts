@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Logins } from "./logins.ts";
 
-/** What is being sent to browsers that are logged in. An event stream never ends by itself, so it must end with its login. */
+/** The open responses to logged-in browsers. An event stream has no end, so it must be closed when its login ends. */
 export class OpenResponses {
   readonly #logins: Logins;
   readonly #open = new Map<ServerResponse, string>();
@@ -15,7 +15,7 @@ export class OpenResponses {
     response.once("close", () => this.#open.delete(response));
   }
 
-  /** Closes those whose login has ended, or is not known to be valid. */
+  /** Closes the responses whose login has ended or can't be checked. */
   closeEnded(): void {
     for (const [response, token] of this.#open) if (!this.#isValid(token)) response.destroy();
   }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { readJsonOrNull } from "../../host/files.ts";
 
-/** `page.json`, 0600: where the page is, and the key that login codes are made with. New at each start of its server. */
+/** `page.json`, 0600: the page's address, and the key of login codes. The server writes it at each start. */
 const pageFile = z.object({
   version: z.literal(1),
   /** For instance `http://127.0.0.1:40124`. */
@@ -10,7 +10,7 @@ const pageFile = z.object({
   /** The https origin that browsers see, if it is another. */
   publicUrl: z.optional(z.string()),
   key: z.string(),
-  /** The server reads revocations. Those of earlier releases don't. */
+  /** Whether the server reads revocations. Those of earlier releases don't. */
   isRevocable: z._default(z.boolean(), false),
 });
 export type PageFile = z.output<typeof pageFile>;

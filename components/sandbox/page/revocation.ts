@@ -5,12 +5,12 @@ import { ensureFolder, readJsonOrNull, watchFolder, writePrivateFile } from "../
 import { changelingCommand } from "../../lib/own-commands.ts";
 
 /**
- * The last time that all logins were ended, in `revocation/last.json`: a random id, not a time, so that no clock change
- * can restore a login. Each login and each code is bound to the id that there was when it was made.
+ * The last revocation of all logins, in `revocation/last.json`. It is a random id and not a time, so that no clock change
+ * can restore a login. Each login and each code is bound to the id that was current when it was made.
  */
 const revocationFile = z.object({ version: z.literal(1), id: z.string().check(z.minLength(1)) });
 
-/** A folder of its own can be watched without the changes of the sessions' database. */
+/** A separate folder, because watching the service's folder would report each change of its databases. */
 function folderOf(folder: string): string {
   return join(folder, "revocation");
 }
@@ -22,7 +22,7 @@ function pathOf(folder: string): string {
 /**
  * @param folder the session service's
  * @returns "" if the logins were never ended
- * @throws if the file is damaged: nobody is let in then
+ * @throws if the file is damaged; then nobody may log in
  */
 export function readRevocation(folder: string): string {
   const path = pathOf(folder);
@@ -35,14 +35,14 @@ export function readRevocation(folder: string): string {
 
 /**
  * Ends all logins and unused codes, whether or not the page's server runs.
- * @throws if it can't be recorded: they are not ended then
+ * @throws if the revocation can't be saved; then no login has ended
  */
 export function revokeAll(folder: string): void {
   const content: z.input<typeof revocationFile> = { version: 1, id: randomUUID() };
   writePrivateFile(pathOf(folder), `${JSON.stringify(content)}\n`);
 }
 
-/** Calls back when all logins were ended, or may have been. @returns a function that stops watching */
+/** Calls back when all logins have ended, or may have ended. @returns a function that stops watching */
 export function watchRevocation(folder: string, onChange: () => void): () => void {
   ensureFolder(folderOf(folder));
   return watchFolder(folderOf(folder), onChange);

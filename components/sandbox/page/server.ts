@@ -9,7 +9,7 @@ import { asError } from "../../lib/as-error.ts";
 import type { ErrorCode, ServiceFile } from "../sessions/protocol.ts";
 import { assetAt, pageHeaders } from "./assets.ts";
 import { Codes, signingKey } from "./codes.ts";
-import { type As, forward, isAllowed } from "./forward.ts";
+import { forward, type Identity, isAllowed } from "./forward.ts";
 import { isLoginToken, Logins } from "./logins.ts";
 import { OpenResponses } from "./open-responses.ts";
 import { type PageFile, pageFilePath, readPageFile } from "./page-file.ts";
@@ -19,7 +19,7 @@ import type { PageSettings } from "./settings.ts";
 export interface PageOptions {
   /** The session service's folder, which gets `page.json`, `logins.json` and `revocation/`. */
   readonly folder: string;
-  /** The service that runs now, read again for each request: it has a new address and token after a restart. */
+  /** The running service. It is called for each request, because the address may change with a restart. */
   readonly service: () => ServiceFile | undefined;
   readonly settings?: PageSettings;
   readonly log?: Log;
@@ -32,15 +32,15 @@ export interface RunningPage {
 
 const loginRequest = z.object({ code: z.string().check(z.maxLength(2000)) });
 
-/** The names by which this machine's browsers reach it, also through an SSH tunnel. Others come from DNS rebinding. */
+/** The host names that browsers use on this machine or through an SSH tunnel. Others can be DNS rebinding. */
 const localHosts = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
 
 /**
  * Serves the page of the sessions on 127.0.0.1, and forwards its requests to the session service.
  *
- * It needs no cookies: the page sends its token with each request. So another origin can't use it, although browsers send
- * the cookies of 127.0.0.1 to all of its ports. A browser that logs in with a code of `changeling sandbox open` acts as
- * the installation's owner, whose own token it never gets; a guest's token goes on to the service as it is.
+ * It uses no cookies, because browsers send the cookies of 127.0.0.1 to all of its ports. The page sends its token with
+ * each request, so that other origins can't act for it. A browser that logs in with a code of `changeling sandbox open`
+ * acts as the installation's owner, but never gets the owner's token. A guest's token is forwarded to the service.
  *
  * @throws if its port is in use, and then leaves no `page.json`
  */
@@ -51,7 +51,7 @@ export async function startPage({ folder, service, settings = {}, log }: PageOpt
   const open = new OpenResponses(logins);
   const { publicUrl } = settings;
   const server = createServer((request, response) => {
-    answer({ codes, logins, open, service, publicUrl }, request, response).catch((error: unknown) => {
+    handle({ codes, logins, open, service, publicUrl }, request, response).catch((error: unknown) => {
       log?.(`the page failed: ${asError(error).message}`);
       if (response.headersSent) response.destroy();
       else refuse(response, 500, "failed", "the page's server failed; the log of the session service says why");
@@ -87,7 +87,7 @@ type Parts = Pick<PageOptions, "service"> & {
   readonly open: OpenResponses;
 };
 
-async function answer(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value);
   const { method = "", url = "" } = request;
   const path = url.split("?", 1)[0] ?? "";
@@ -97,7 +97,7 @@ async function answer(parts: Parts, request: IncomingMessage, response: ServerRe
   if (path.startsWith("/api/")) {
     if (isForeign(request, parts.publicUrl))
       return refuse(response, 403, "forbidden", "this request comes from another site’s page");
-    return answerApi(parts, request, response, url.slice("/api".length));
+    return handleApi(parts, request, response, url.slice("/api".length));
   }
   const asset = method === "GET" || method === "HEAD" ? await assetAt(path) : undefined;
   if (asset === undefined) return refuse(response, 404, "not_found", "there is nothing at this address");
@@ -106,7 +106,7 @@ async function answer(parts: Parts, request: IncomingMessage, response: ServerRe
   response.end(method === "HEAD" ? undefined : content);
 }
 
-async function answerApi(
+async function handleApi(
   { codes, logins, open, service }: Parts,
   request: IncomingMessage,
   response: ServerResponse,
@@ -136,11 +136,11 @@ async function answerApi(
     return refuse(response, 401, "unauthorized", "this login has ended");
   }
   if (person !== undefined) open.add(token, response);
-  const as: As = person === undefined ? { token } : { token: running.token, person };
-  forward(running, { request, response, path, as }, unreachable);
+  const identity: Identity = person === undefined ? { token } : { token: running.token, person };
+  forward(running, { request, response, path, identity }, unreachable);
 }
 
-/** Whether a page of another origin made the request. It would need a token; without one, it learns nothing either. */
+/** Whether a page of another origin made the request. It would need a token too. */
 function isForeign({ headers }: IncomingMessage, publicUrl: string | undefined): boolean {
   const { origin, host, "sec-fetch-site": site } = headers;
   if (site !== undefined && site !== "same-origin" && site !== "none") return true;
@@ -152,7 +152,7 @@ function isOwnHost(host: string, publicUrl: string | undefined): boolean {
   return localHosts.test(host) || (publicUrl !== undefined && host.toLowerCase() === new URL(publicUrl).host);
 }
 
-/** The same port as before, if it is free: a tab that is open then continues after a restart. */
+/** Listens on the former port if it is free, so that open tabs keep working after a restart. */
 async function listenAgain(server: Server, port: number): Promise<number> {
   try {
     return await listenOn(server, port);
@@ -181,7 +181,7 @@ function portOf(file: PageFile | undefined): number {
   return Number(URL.parse(file?.url ?? "")?.port ?? 0);
 }
 
-/** @returns undefined for a body that is no JSON */
+/** @returns undefined if the body is not JSON or is too large */
 async function bodyOf(request: IncomingMessage): Promise<unknown> {
   if (Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) > 4096) return undefined;
   return await json(request).catch(() => undefined);

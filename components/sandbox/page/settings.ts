@@ -2,10 +2,10 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 
-/** What the fleet file says of the page, in `page-settings.json`. Only `pulumi up` writes it. */
+/** The page's settings of the fleet file, in `page-settings.json`. Only `pulumi up` writes it. */
 const pageSettings = z.object({
   version: z.literal(1),
-  /** The port that it listens on; undefined: a free one, and the same again after a restart. */
+  /** The port that it listens on; undefined: a free port, which is kept over restarts. */
   port: z.optional(z.int()),
   /** The https origin that browsers see; undefined: the page's own address. */
   publicUrl: z.optional(z.string()),

@@ -6,11 +6,11 @@ import { type PageFile, readPageFile } from "./page-file.ts";
 import { readRevocation } from "./revocation.ts";
 
 /**
- * A URL that logs one browser in as the installation's owner, once.
+ * Makes a URL that logs one browser in as the installation's owner, once.
  *
  * @param folder the session service's
- * @param of.session whose page it opens; by default the list of sessions
- * @param of.person who acts, by name
+ * @param of.session the session that it opens; by default the list of sessions
+ * @param of.person the name of the person who acts
  * @throws if no page server has run
  */
 export function pageUrl(
@@ -21,7 +21,7 @@ export function pageUrl(
   return `${publicUrl}${pathOf(session)}#code=${newCode(signingKey(key, readRevocation(folder)), person)}`;
 }
 
-/** The URL of a session's page for a guest. Browsers send no server what is behind the `#`. @throws as `pageUrl` */
+/** The URL of a session's page for a guest. Browsers never send the part after `#` to a server. @throws as `pageUrl` */
 export function guestUrl(
   folder: string,
   { session, token }: { readonly session: string; readonly token: string },

@@ -11,7 +11,7 @@ export interface Publication {
   /** A repository with the branch. */
   readonly folder: string;
   readonly branch: string;
-  /** How many commits of the branch are the agent's. */
+  /** How many of the branch's commits the agent made. */
   readonly commits: number;
   /** Whether the remote's branch is replaced if it has other commits. */
   readonly force: boolean;
@@ -32,9 +32,9 @@ export interface Published {
 const created = z.object({ html_url: z.string() });
 
 /**
- * Pushes an agent's branch to the remote `origin`, and opens a pull request on GitHub if it is wanted.
+ * Pushes an agent's branch to the remote `origin`, and optionally opens a pull request on GitHub.
  *
- * @throws with what to do, before anything is pushed if it can't work
+ * @throws with the remedy; before anything is pushed, if a pull request can't be opened
  */
 export async function publish(publication: Publication): Promise<Published> {
   const { folder, branch, commits, force, token, pullRequest } = publication;
@@ -52,7 +52,7 @@ export async function publish(publication: Publication): Promise<Published> {
   if (files.length > 0) printNote(`warning: the commits change ${files.join(", ")}, which GitHub runs\n`);
   const git = gitIn(folder, { ...allowedEnvironment(process.env), ...hostCredentials(remote, token) });
   const refspec = `${force ? "+" : ""}refs/heads/${branch}:refs/heads/${branch}`;
-  // The hooks of a person's clone are for the person's own work.
+  // The hooks of a person's clone are meant for the person's own work.
   await git.run(["push", "--quiet", "--no-verify", "origin", refspec], "network").catch((error: unknown) => {
     const isBehind = error instanceof GitError && /\[rejected\]|non-fast-forward|fetch first/.test(error.stderr);
     if (!isBehind) throw error;
@@ -72,7 +72,7 @@ export async function publish(publication: Publication): Promise<Published> {
   return { pushed, pullRequest: created.parse(answer.body).html_url };
 }
 
-/** As it is written, before git applies `insteadOf`. */
+/** The remote's URL as it is configured, before git applies `insteadOf`. */
 async function pushUrl(git: Git): Promise<string | undefined> {
   for (const key of ["remote.origin.pushurl", "remote.origin.url"]) {
     const url = (await git.run(["config", "--get", key]).catch(() => "")).trim();

@@ -69,7 +69,7 @@ export function addPull(sandbox: Command): void {
             })
           : {};
       const text = `${pulled.commits} commit${pulled.commits === 1 ? "" : "s"} in ${folder} on branch ${branch}
-look at them with: git -C ${folder} log -p ${pulled.commit.slice(0, 12)} -${pulled.commits}`;
+show them with: git -C ${folder} log -p ${pulled.commit.slice(0, 12)} -${pulled.commits}`;
       const lines = [
         ...(publication.pushed === undefined ? [] : [`pushed to ${publication.pushed}`]),
         ...(publication.pullRequest === undefined ? [] : [`pull request: ${publication.pullRequest}`]),
@@ -84,7 +84,7 @@ function folderOf({ paths }: SandboxContext, changeling: string, { into }: PullO
   return url === undefined || isRepoUrl(url) ? process.cwd() : url;
 }
 
-/** The one in the environment, else the changeling's own. */
+/** The token in the environment, or else the changeling's. */
 function githubToken({ paths }: SandboxContext, changeling: string): string | undefined {
   return process.env["GITHUB_TOKEN"] || readSecrets(paths, changeling)["GITHUB_TOKEN"];
 }
@@ -97,7 +97,7 @@ interface Fetch {
   readonly force: boolean;
 }
 
-/** The bundle is the agent's work: git checks every object in it, and checks nothing out. */
+/** Fetches untrusted work: git checks every object in the bundle, and checks nothing out. */
 async function fetchBundle({ bundle, folder, branch, force }: Fetch): Promise<{ commit: string; commits: number }> {
   const temporary = mkdtempSync(join(tmpdir(), "changelings-pull-"));
   try {

@@ -84,7 +84,7 @@ type Change = (context: SandboxContext, id: string) => Promise<{ readonly data: 
 const statusText = ({ id, changeling, status, isAsleep }: SessionView) =>
   `session ${id} of ${changeling} is ${status}${isAsleep && status !== "terminated" ? "; its sandbox sleeps, and the next prompt wakes it up" : ""}`;
 
-/** Commands that change a session, and take only its name. */
+/** Commands that take only a session's name. */
 const changes: Readonly<Record<string, { readonly description: string; readonly change: Change }>> = {
   show: {
     description: "show a session: its status, queue, people, limits and use",
@@ -98,7 +98,7 @@ const changes: Readonly<Record<string, { readonly description: string; readonly 
     change: async ({ client }, id) => viewed(await client.pause(id)),
   },
   resume: {
-    description: "execute prompts again",
+    description: "continue to execute prompts",
     change: async ({ client }, id) => viewed(await client.resume(id)),
   },
   snapshot: {

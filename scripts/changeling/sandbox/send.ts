@@ -46,7 +46,7 @@ export function addSend(sandbox: Command): void {
     });
 }
 
-/** The same values; the first is asked for now, and its failure is that of the iteration. */
+/** Begins an iteration at once, before its first value is needed. An error is thrown by the iteration, as usual. */
 function begun<Value>(values: AsyncIterable<Value>): AsyncIterable<Value> {
   const iterator = values[Symbol.asyncIterator]();
   const first = iterator.next();

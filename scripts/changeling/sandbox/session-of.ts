@@ -12,7 +12,7 @@ import { requireStack } from "../known-stack.ts";
 /** A command of `changeling sandbox` with the service of its stack. */
 export interface SandboxContext extends Context {
   readonly client: SessionsClient;
-  /** Who acts, by name. */
+  /** The name of the person who acts. */
   readonly person: string;
 }
 
@@ -42,10 +42,9 @@ export async function requireSandbox(context: Context, name: string): Promise<vo
 }
 
 /**
- * The session that a person means: by its id or the beginning of it (6 characters at least), or the newest session of a
- * changeling.
+ * Finds a session by its id or a prefix of it (at least 6 characters), or the newest session of a changeling.
  *
- * @throws if there is none, with what to do
+ * @throws if there is none, with the remedy
  */
 export async function sessionOf(context: SandboxContext, name: string): Promise<SessionSummary> {
   const sessions = await context.client.list();

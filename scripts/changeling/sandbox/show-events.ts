@@ -63,7 +63,7 @@ export class EventPrinter {
   }
 }
 
-/** One line for a person; undefined for events that say nothing to them. */
+/** One line for a person; undefined for events that a person need not see. */
 function inWords(event: SessionEvent): string | undefined {
   switch (event.type) {
     case "progress":

@@ -57,7 +57,7 @@ function limitsOf({ maxMessages, maxMinutes, maxCost }: StartOptions): Limits {
   return { messages: maxMessages, minutes: maxMinutes, costUsd: maxCost };
 }
 
-/** Waits until the sandbox has started, with its progress. @throws with the step that failed */
+/** Waits until the sandbox has started, and prints its progress. @throws with the step that failed */
 async function whenReady({ client, json }: SandboxContext, { id, changeling }: SessionView): Promise<SessionView> {
   const printer = new EventPrinter({ showsMessages: false });
   let isCancelled = false;

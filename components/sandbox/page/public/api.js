@@ -4,7 +4,7 @@
  * cookie that another page could use.
  */
 
-/** The service refused. `code` is one of the protocol's error codes, or `offline` if nothing answered. */
+/** A rejected request. `code` is one of the protocol's error codes, or `offline` if the server did not answer. */
 export class Refused extends Error {
   constructor(code, message) {
     super(message);
@@ -59,9 +59,9 @@ export async function logOut() {
 }
 
 /**
- * Takes the code or the token out of the address, which no server gets, and out of the browser's history.
+ * Logs in with the code or the token in the address, and removes it from the address and the browser's history.
  *
- * @param session whose page this is
+ * @param session the id of the page's session
  * @throws Refused if the code is not valid
  */
 export async function takeLogin(session) {
@@ -92,7 +92,7 @@ async function ask(path, options = {}) {
   throw new Refused(code, message);
 }
 
-/** What one session's page asks for; without a session, the list's. */
+/** The requests of a session's page; without a session, those of the list. */
 export function apiOf(session) {
   const base = session === undefined ? "/sessions" : `/sessions/${session}`;
   const request = (path, options = {}) =>
@@ -101,7 +101,7 @@ export function apiOf(session) {
   return {
     view: async () => (await request("")).json(),
     diff: async () => (await request("/diff")).text(),
-    /** One page of stored events, in order. */
+    /** A page of stored events, in order. */
     eventsAfter: async (cursor) => (await request(`/events?from=${cursor}&limit=1000`)).json(),
     post: async (path, body) => (await post(path, body)).json(),
     /** Yields events as they happen, until the connection ends or the signal is aborted. */
@@ -113,7 +113,7 @@ export function apiOf(session) {
   };
 }
 
-/** Server sends something every 15 s. A connection that is silent for longer is gone, although no error says so. */
+/** The service sends something every 5 s. A connection that is silent for this long is lost, although no error says so. */
 const silenceMs = 40_000;
 
 async function* eventsIn(body) {

@@ -6,7 +6,7 @@ import { openSession } from "./session.js";
 
 const [, session] = /^\/sessions\/([0-9a-f]{20})$/.exec(location.pathname) ?? [];
 
-/** Shown instead of the page. */
+/** Replaces the page. */
 function showNotice(title, ...content) {
   document.title = title;
   document.body.className = "";
@@ -23,7 +23,7 @@ function showLogin(reason) {
   );
 }
 
-/** A request was refused because of who asks. @returns whether the page is over */
+/** Handles a request that was rejected because of the login or the session. @returns whether it replaced the page */
 function onRefused(error) {
   if (!(error instanceof Refused)) return false;
   if (error.code === "unauthorized") {

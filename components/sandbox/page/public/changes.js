@@ -3,13 +3,13 @@ import { parseDiff } from "./diff.js";
 import { el, name } from "./dom.js";
 import { visible } from "./format.js";
 
-/** The most lines that are shown at once, of a file, and that are unfolded at first, of all files. */
+/** The most lines of a file that are shown at once, and the most lines of all files that are unfolded at first. */
 const mostLines = 1500;
 const mostUnfolded = 500;
 
 const changeWords = { added: "new", deleted: "deleted", renamed: "renamed", binary: "binary" };
 
-/** The branch's diff. */
+/** The view of the branch's diff. */
 export function changesView(api) {
   const status = el("p", { class: "soft", role: "status" });
   const files = el("div", { class: "files" });

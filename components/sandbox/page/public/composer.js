@@ -5,7 +5,7 @@ import { inOneLine, shortened } from "./format.js";
 
 const againMs = 2000;
 
-/** The message box. What could not be sent yet is kept, and is sent once: the service knows each by its key. */
+/** The message box. It keeps unsent messages and sends each once: the service recognizes repeated requests by their key. */
 export function composerView(session, { api, onError, cancel }) {
   const draftKey = `draft ${session}`;
   const outbox = [];
@@ -17,7 +17,7 @@ export function composerView(session, { api, onError, cancel }) {
   });
   const send = el("button", { type: "submit" }, "Send");
   const stop = el("button", { type: "button", class: "quiet", hidden: true, onclick: () => cancel() }, "Cancel");
-  stop.title = "Cancel what is processed now (Escape)";
+  stop.title = "Cancel the current message (Escape)";
   const pending = el("ul", { class: "pending", "aria-label": "Not sent yet" });
   const over = el("p", { class: "soft over", hidden: true }, "This session is terminated. Its transcript stays.");
   const keys = el("p", { class: "keys", id: "keys" }, "Enter sends · Shift+Enter starts a new line · Escape cancels");
@@ -80,7 +80,7 @@ export function composerView(session, { api, onError, cancel }) {
     node,
     flush,
     focus: () => text.focus(),
-    /** On a phone, it would open the keyboard over half of the page. */
+    /** Not on a phone, where the keyboard would cover half of the page. */
     focusIfWanted() {
       if (matchMedia("(pointer: fine)").matches) text.focus({ preventScroll: true });
     },

@@ -1,5 +1,5 @@
 /**
- * A unified diff of git, in parts. It comes from a repository that nobody trusts: any text gives some result.
+ * Parses a unified diff of git. It comes from an untrusted repository, so any text must give a result.
  *
  * @typedef {object} DiffLine
  * @property {"add" | "remove" | "same" | "hunk" | "note"} kind
@@ -21,7 +21,7 @@ export function parseDiff(text) {
   const files = [];
   /** @type {DiffFile | undefined} */
   let file;
-  // Within a hunk a line is what its header announces, whatever it looks like: a removed `-- x` is no file header.
+  // Within a hunk, the header's counts decide what a line is: a removed line `-- x` is not a file header.
   let [before, after, beforeLeft, afterLeft] = [0, 0, 0, 0];
   for (const line of text.split("\n")) {
     if (file !== undefined && (beforeLeft > 0 || afterLeft > 0)) {
@@ -49,7 +49,7 @@ export function parseDiff(text) {
         file.lines.push({ kind: "note", text: line.slice(2) });
         continue;
       }
-      // It was cut off in the middle of a hunk.
+      // The diff was cut off in the middle of a hunk.
       [beforeLeft, afterLeft] = [0, 0];
     }
     if (line.startsWith("diff --git ")) {
@@ -84,13 +84,13 @@ function pathOfHeader(line) {
   const [, quoted] = / ("b\/(?:[^"\\]|\\.)*")$/.exec(line) ?? [];
   if (quoted !== undefined) return unquoted(quoted).slice(2);
   const rest = line.slice("diff --git a/".length);
-  // Both halves are the same path, unless it was renamed.
+  // Both halves are the same path, unless the file was renamed.
   const half = rest.slice((rest.length + 3) / 2);
   if (rest === `${half} b/${half}`) return half;
   return rest.slice(rest.lastIndexOf(" b/") + 3);
 }
 
-/** @param {string} written as git quotes it, with a tab behind it if it contains spaces */
+/** @param {string} written a path as git quotes it, followed by a tab if it contains spaces */
 function unquoted(written) {
   const path = written.replace(/\t$/, "");
   if (!path.startsWith('"')) return path;

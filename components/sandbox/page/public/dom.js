@@ -2,7 +2,7 @@
 import { inOneLine, visible } from "./format.js";
 
 /**
- * A new element. Strings among the children become text: nothing here reads HTML.
+ * Makes an element. Strings among the children become text; HTML is never parsed.
  *
  * @param properties `on…` listeners, attributes (`class`, `aria-…`, `data-…`) and properties of the element
  */
@@ -19,7 +19,7 @@ export function el(name, properties = {}, ...children) {
   return node;
 }
 
-/** Untrusted text in a line of ours, which it can't reorder. */
+/** Untrusted text in a line of the page. It can't reorder the text around it. */
 export function name(text, properties = {}) {
   return el("bdi", properties, inOneLine(text));
 }
@@ -32,10 +32,10 @@ export function time(at) {
   return el("time", { dateTime: at, title: date.toLocaleString() }, shown);
 }
 
-/** The most characters of a text that are shown at once: more would stop the browser for seconds. */
+/** The most characters of a text that are shown at once. More would block the browser for seconds. */
 const mostShown = 20_000;
 
-/** Preformatted text that may be huge. */
+/** Preformatted text of any length. */
 export function pre(text, properties = {}) {
   const shown = visible(text.slice(0, mostShown));
   const node = el("pre", { tabIndex: 0, ...properties }, shown);

@@ -1,11 +1,11 @@
 /**
- * Text of agents, people and repositories, prepared for display. None of it is trusted: it only ever becomes text nodes.
- * Takes time in proportion to the text.
+ * Formats text of agents, people and repositories. It is untrusted, and only becomes text nodes. All functions take time
+ * in proportion to the text.
  */
 
 /**
- * Shows characters that are invisible, or that reorder what is around them, so that nothing looks like what it is not.
- * Colours of terminals are removed.
+ * Makes characters visible that are invisible or that reorder the text around them, so that no text can be disguised.
+ * Removes terminal colours.
  *
  * @param {string} text
  */
@@ -21,7 +21,7 @@ function marked(character) {
   return `⟨U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 }
 
-/** For a name or a title: also without line breaks. @param {string} text */
+/** As `visible`, without line breaks; for names and titles. @param {string} text */
 export function inOneLine(text) {
   return visible(text.replace(/\s+/g, " ")).trim();
 }
@@ -32,7 +32,8 @@ export function shortened(text, most) {
 }
 
 /**
- * The paragraphs and code blocks of an answer. While it is streamed only the last one changes, which keeps the page fast.
+ * Splits an answer into paragraphs and code blocks. While it is streamed only the last block changes, which keeps the page
+ * fast.
  *
  * @typedef {{ kind: "text" | "code", text: string }} Block
  * @param {string} text
@@ -90,7 +91,7 @@ export function piecesOf(text) {
   return pieces;
 }
 
-/** What a tool call is about, in one line. @param {unknown} input */
+/** Summarizes a tool call's input in one line. @param {unknown} input */
 export function briefOf(input) {
   if (typeof input === "string") return inOneLine(shortened(input, 300));
   if (typeof input !== "object" || input === null) return "";

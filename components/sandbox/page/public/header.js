@@ -4,7 +4,7 @@ import { el, name } from "./dom.js";
 import { costText, durationText, inOneLine } from "./format.js";
 import { lastAttempt, processing } from "./model.js";
 
-/** What the session does now, in a word and for its colour. */
+/** The session's state: the class of its colour, and the words. */
 function stateOf({ view, transcript }) {
   if (transcript.status === "terminated") return ["terminated", "Terminated"];
   const current = processing(transcript);
@@ -21,7 +21,7 @@ function stateOf({ view, transcript }) {
   return ["running", "Ready"];
 }
 
-/** The title, the state, who is here, what was used, and the controls of owners. */
+/** The header: title, state, people, usage, and the owners' controls. */
 export function headerView(actions) {
   const title = el("h1", {}, "Session");
   const facts = el("p", { class: "facts" });
@@ -151,7 +151,7 @@ function showUse(use, { limits, used }) {
   use.replaceChildren(...parts.filter((each) => each !== undefined));
 }
 
-/** What was used of something, and how much may be, if that is limited. */
+/** A used amount, and its limit if there is one. */
 function part(value, limit, used, of, unit) {
   if (limit === undefined) return value === 0 ? undefined : el("span", {}, `${used} ${unit}`.trim());
   const meter = el("meter", { min: 0, max: limit, high: limit * 0.8, optimum: 0, value: Math.min(value, limit) });
@@ -164,14 +164,14 @@ function initialOf(person) {
   return first.toUpperCase();
 }
 
-/** One of eight colours, always the same for a name. */
+/** A number from 0 to 7 that selects a person's colour; always the same for a name. */
 export function hueOf(person) {
   let sum = 0;
   for (const character of person) sum = (sum * 31 + character.codePointAt(0)) % 9973;
   return sum % 8;
 }
 
-/** Without a change where there is none, which a screen reader would read again. */
+/** Leaves an unchanged text alone, because a screen reader would read it again. */
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -1,5 +1,5 @@
 /**
- * What a session's page knows, from its events. Without a browser, so that it can be tested alone.
+ * The state of a session's page, made from the session's events. It needs no browser, so that it can be tested alone.
  *
  * @typedef {import("../../sessions/protocol.ts").SessionEvent} SessionEvent
  * @typedef {import("../../sessions/protocol.ts").Failure} Failure
@@ -23,7 +23,7 @@
  * @property {string} author
  * @property {string} text
  * @property {string} at
- * @property {Attempt[]} attempts the last one is the present one
+ * @property {Attempt[]} attempts the last one is the current one
  * @typedef {object} StartItem the start of the sandbox
  * @property {"start"} kind
  * @property {string} key
@@ -41,7 +41,7 @@
  * @property {number} cursor of the last event
  * @property {Item[]} items in order
  * @property {Map<number, MessageItem>} messages
- * @property {number[]} open messages that are queued or processed, in the order of their execution
+ * @property {number[]} open the messages that are queued or being executed, in the order of their execution
  * @property {StartItem | undefined} start
  * @property {"running" | "paused" | "terminated"} status
  * @property {string | undefined} [reason] why it is terminated
@@ -64,25 +64,25 @@ export function lastAttempt({ attempts }) {
   return last;
 }
 
-/** The message that is processed now. @param {Transcript} transcript */
+/** The message that is being executed. @param {Transcript} transcript */
 export function processing({ open, messages }) {
   const item = messages.get(open[0] ?? 0);
   return item !== undefined && lastAttempt(item).state === "processing" ? item : undefined;
 }
 
 /**
- * Takes an event in.
+ * Applies an event.
  *
- * @param {Transcript} transcript is changed
+ * @param {Transcript} transcript changed in place
  * @param {SessionEvent} event
- * @returns {Item | undefined} the item to be shown anew
+ * @returns {Item | undefined} the item that must be drawn again
  */
 export function apply(transcript, event) {
   if (event.type === "presence") {
     transcript.present = event.present;
     return undefined;
   }
-  // After a reconnection, an event may come again.
+  // After a reconnection, events may repeat.
   if (event.cursor <= transcript.cursor && event.type !== "text") return undefined;
   transcript.cursor = Math.max(transcript.cursor, event.cursor);
   switch (event.type) {
@@ -169,7 +169,7 @@ function ofMessage(transcript, event) {
   return item;
 }
 
-/** @param {Attempt} attempt @param {{ offset: number, text: string }} piece which may begin before what is known */
+/** @param {Attempt} attempt @param {{ offset: number, text: string }} piece may overlap the text so far */
 function addText(attempt, { offset, text }) {
   const added = text.slice(Math.max(0, attempt.length - offset));
   if (added === "") return;
@@ -197,7 +197,7 @@ function attemptOf(number) {
   return { number, parts: [], length: 0, state: "queued", costUsd: 0 };
 }
 
-/** The start of the sandbox, which is shown from its first event on. @param {Transcript} transcript @param {{ at: string }} event */
+/** The item of the sandbox's start, made with its first event. @param {Transcript} transcript @param {{ at: string }} event */
 function startOf(transcript, { at }) {
   transcript.start ??= add(transcript, { kind: "start", key: "start", at, lines: [], isOver: false });
   return transcript.start;

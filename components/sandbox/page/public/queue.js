@@ -5,7 +5,7 @@ import { lastAttempt } from "./model.js";
 
 const mostShown = 50;
 
-/** The messages that wait, in the order of their execution. */
+/** The waiting messages, in the order of their execution. */
 export function queueView(actions) {
   const summary = el("summary", { class: "queue-title" });
   const list = el("ol");

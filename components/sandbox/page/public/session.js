@@ -8,7 +8,7 @@ import { apply, emptyTranscript, processing } from "./model.js";
 import { queueView } from "./queue.js";
 import { transcriptView } from "./transcript.js";
 
-/** A hidden tab gives its connection back after this time: a browser has only six for a host. */
+/** A hidden tab closes its connection after this time, because a browser has only six per host. */
 const hiddenMs = 60_000;
 const longestPauseMs = 8_000;
 
@@ -16,7 +16,7 @@ const longestPauseMs = 8_000;
 export function openSession(id, onRefused) {
   const api = apiOf(id);
   const transcript = emptyTranscript();
-  /** What the events don't say: title, people, limits, use. */
+  /** The parts of the session that no event contains: title, people, limits, usage. */
   let view;
   let isLive = false;
   let isLoading = false;
@@ -102,7 +102,7 @@ export function openSession(id, onRefused) {
     alerts.replaceChildren(alert);
   }
 
-  /** Once per frame, whatever the number of events. */
+  /** Draws at most once per frame, however many events arrive. */
   let isPlanned = false;
   function show() {
     if (isPlanned || isLoading) return;
@@ -120,18 +120,19 @@ export function openSession(id, onRefused) {
         (start !== undefined && !start.isOver && isOwner() && isOpen());
       composer.update({ isOpen: isOpen(), canCancel });
     };
-    // No frames are drawn in a tab that is hidden.
+    // A hidden tab draws no frames.
     if (document.hidden) setTimeout(run, 200);
     else requestAnimationFrame(run);
   }
 
-  const told = new Set(["finished", "status", "ready", "invited", "revoked", "snapshot", "message"]);
+  /** The events after which the view must be read again. */
+  const viewEvents = new Set(["finished", "status", "ready", "invited", "revoked", "snapshot", "message"]);
   function take(events) {
     let isChanged = false;
     for (const event of events) {
       const item = apply(transcript, event);
       if (item !== undefined) conversation.mark(item);
-      isChanged ||= told.has(event.type);
+      isChanged ||= viewEvents.has(event.type);
     }
     if (events.some(({ type }) => type === "finished") && !changes.node.hidden) changes.load();
     if (isChanged) refreshView();
@@ -165,7 +166,7 @@ export function openSession(id, onRefused) {
     transcript.status = view.status;
     transcript.isAsleep = view.isAsleep;
     show();
-    // What is stored comes in large pages, and a long transcript is shown once it is here.
+    // Stored events come in large pages. A long transcript is drawn when all pages have arrived.
     for (isLoading = true; isLoading; ) {
       const events = await api.eventsAfter(transcript.cursor);
       isLoading = events.length === 1000;
@@ -227,7 +228,7 @@ function becomesVisible() {
   return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
-/** Until some time has passed, or the network is back. */
+/** Waits until the time has passed or the network is back. */
 function pause(ms) {
   return new Promise((resolve) => {
     const end = () => {

@@ -9,7 +9,7 @@ const step = 120;
 /** A reader is at the end if this many pixels or fewer are below. */
 const nearEnd = 80;
 
-/** The conversation, of which a long one is shown from its end. */
+/** The conversation. Of a long one, only the end is shown at first. */
 export function transcriptView(actions) {
   const earlier = el("button", {
     type: "button",
@@ -38,7 +38,7 @@ export function transcriptView(actions) {
     isAtEnd = node.scrollHeight - node.scrollTop - node.clientHeight <= nearEnd;
     if (isAtEnd) toEnd.hidden = true;
   });
-  // What is opened or loaded later makes the page longer: who was at its end stays there.
+  // Content that is unfolded later makes the page longer. A reader at its end stays at the end.
   new ResizeObserver(() => isAtEnd && scrollToEnd()).observe(node);
 
   function scrollToEnd() {
@@ -57,7 +57,7 @@ export function transcriptView(actions) {
     return view;
   }
 
-  /** A page that is open for long must not grow for as long. What was dropped can be shown again. */
+  /** Drops items at the top, so that a page that stays open does not grow without a limit. They can be shown again. */
   function dropEarliest() {
     if (items.childElementCount <= 2 * step) return;
     while (items.childElementCount > step) {
@@ -106,10 +106,10 @@ export function transcriptView(actions) {
   };
 }
 
-/** How often the streaming answer is read to a person who can't see it. */
+/** How often a screen reader gets a part of the streamed answer; milliseconds. */
 const announceMs = 2000;
 
-/** A part of the page that screen readers read aloud: whole paragraphs of the answer, not each piece of it. */
+/** A live region for screen readers. It gets whole sentences of the answer, not each piece. */
 function announcements() {
   const node = el("div", { class: "hidden", "aria-live": "polite", role: "log", "aria-label": "Answers" });
   let following;

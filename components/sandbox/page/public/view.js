@@ -13,7 +13,7 @@ import {
 } from "./format.js";
 import { lastAttempt } from "./model.js";
 
-/** The elements of a transcript. Each is made once, and then only changed where its item has changed. */
+/** The elements of a transcript. Each is made once, and later only its changed parts are updated. */
 
 /** The most steps of one answer that are shown at first. */
 const mostSteps = 300;
@@ -202,7 +202,7 @@ function partView(part) {
   return toolView(part);
 }
 
-/** Only shows what is in a tool call once a person opens it: most never are. */
+/** Renders a tool call's content when a person opens it; most are never opened. */
 function toolView(part) {
   const mark = el("span", { class: "mark", "aria-hidden": "true" });
   const words = el("span", { class: "hidden" });
@@ -250,9 +250,9 @@ function toolView(part) {
 }
 
 /**
- * Shows a text in paragraphs and code blocks, and replaces only those that have changed.
+ * Shows a text as paragraphs and code blocks, and replaces only the changed ones.
  *
- * @param shown the blocks that are in the node; changed
+ * @param shown the blocks that are in the node; changed in place
  */
 export function fillBlocks(node, text, shown) {
   const blocks = blocksOf(visible(text));

@@ -35,7 +35,10 @@ describe("[sandboxes]", () => {
     [{ account_id: accountId }, 'account_id is only for sessions = "cloudflare"'],
     [{ public_url: "https://x.example.com" }, "public_url needs a port"],
     [{ port: 8421, public_url: "http://x.example.com" }, '"http://x.example.com" is not an https URL'],
-    [{ port: 8421, public_url: "https://x.example.com/a" }, "it must be an origin, without a path, a query or a user name"],
+    [
+      { port: 8421, public_url: "https://x.example.com/a" },
+      "it must be an origin, without a path, a query or a user name",
+    ],
     [{ worker: "my-sessions" }, 'worker is only for sessions = "cloudflare"'],
   ])("reports %j", (table, message) => {
     expect(check(table).found.map((each) => each.message)).toEqual([message]);
