@@ -51,9 +51,9 @@ describe("declaredTable", () => {
     ["notes.md", "write SRC:DEST"],
     [":docs", "write SRC:DEST"],
     ["../notes.md:", "write SRC:DEST"],
-    ["notes.md:docs/notes.md", "there is no "],
+    ["notes.md:docs/notes.md", "/.*/notes.md does not exist"],
   ])("refuses --add-path %s", (text, message) => {
-    expect(() => addPathAsWritten(text, folders)).toThrow(`--add-path ${text}: ${message}`);
+    expect(() => addPathAsWritten(text, folders)).toThrow(new RegExp(`^--add-path ${text}: ${message}`));
   });
 
   it("takes the last colon of SRC:DEST", () => {
