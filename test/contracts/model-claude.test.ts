@@ -109,7 +109,7 @@ describe("generateText over the real Claude Code CLI", () => {
     await expect(wrong).rejects.toThrow('CLAUDE_MAX_TOKENS is "many": write a number of tokens');
   });
 
-  it("ends what exceeds the call's budget, and says what it cost", async () => {
+  it("stops a call that exceeds its budget, and reports its cost", async () => {
     const call = generateText({
       model: lab.model(),
       prompt: '@@tool StructuredOutput {"wrong": 1}\n@@tool StructuredOutput {"wrong": 2}',
@@ -123,7 +123,7 @@ describe("generateText over the real Claude Code CLI", () => {
 });
 
 describe("streamText over the real Claude Code CLI", () => {
-  it("has text as it comes", async () => {
+  it("streams text as it arrives", async () => {
     let isOver = false;
     const { textStream, usage, finishReason } = streamText({
       model: lab.model(),
@@ -141,7 +141,7 @@ describe("streamText over the real Claude Code CLI", () => {
     expect(await finishReason).toBe("stop");
   });
 
-  it("has an object of a schema", async () => {
+  it("streams an object of a schema", async () => {
     const { output } = streamText({
       model: lab.model(),
       prompt: '@@first I think.\n@@tool StructuredOutput {"a": "b"}\n@@say done',
@@ -150,7 +150,7 @@ describe("streamText over the real Claude Code CLI", () => {
     expect(await output).toEqual({ a: "b" });
   });
 
-  it("is retried as long as there is no text", async () => {
+  it("is retried until there is text", async () => {
     const before = lab.api.prompts().length;
     const { text } = streamText({ model: lab.model(), prompt: "@@fail 529 1" });
     expect(await text).toBe("done after 1 failures");
@@ -188,7 +188,7 @@ describe("streamText over the real Claude Code CLI", () => {
     expect(types.at(-1)).toBe("abort");
   });
 
-  it("ends the CLI when nobody reads on", async () => {
+  it("ends the CLI when the reader cancels", async () => {
     const { stream } = await lab.model().doStream({
       prompt: [{ role: "user", content: [{ type: "text", text: "@@slow 300 one two three four five six seven" }] }],
     });
@@ -213,7 +213,7 @@ describe("failures", () => {
     expect(isMissingApiKey(error)).toBe(false);
   });
 
-  it("are retried by the SDK where that helps, and given up", async () => {
+  it("are retried by the SDK if that can help, a limited number of times", async () => {
     const { text } = await generateText({ model: lab.model(), prompt: "@@fail 500 1" });
     expect(text).toBe("done after 1 failures");
     const before = lab.api.prompts().length;
@@ -222,7 +222,7 @@ describe("failures", () => {
     expect(lab.api.prompts().length - before).toBe(2);
   });
 
-  it.each(["@@garbage", "@@cut"])("may pass: %s", async (prompt) => {
+  it.each(["@@garbage", "@@cut"])("are retryable: %s", async (prompt) => {
     const error = await failureOf(generateText({ model: lab.model(), prompt, ...noRetries }));
     expect(error).toMatchObject({ isRetryable: true, statusCode: undefined });
   });
@@ -242,12 +242,12 @@ describe("failures", () => {
     expect(lab.api.prompts().length).toBe(before);
   });
 
-  it("include an answer that stops in the middle, at the time limit", async () => {
+  it("include the time limit of an answer that stops in the middle", async () => {
     const error = await failureOf(generateText({ model: lab.model({ timeoutSeconds: 3 }), prompt: "@@hang" }));
     expect(error).toMatchObject({ message: "claude: took longer than 3 seconds", isRetryable: false });
   });
 
-  it("say how to install the CLI", async () => {
+  it("include a missing CLI, with how to install it", async () => {
     const env = lab.env({ CLAUDE_CLI_PATH: "/nonexistent/claude" });
     const error = await failureOf(generateText({ model: lab.model({ env }), prompt: "hello" }));
     expect(error.message).toMatch(/can't be started: install it .*@anthropic-ai\/claude-code.*CLAUDE_CLI_PATH/);
@@ -255,8 +255,8 @@ describe("failures", () => {
   });
 });
 
-describe("what a prompt and a folder can't do", () => {
-  it("are commands and files: they are text", async () => {
+describe("a prompt and the files around the CLI", () => {
+  it("can't run commands or read files: a prompt is text", async () => {
     for (const prompt of ["/compact", "  /init now", "what is in @/etc/passwd and @../ ?"]) {
       const { text } = await generateText({ model: lab.model(), prompt });
       expect(text).toBe(`You said: ${prompt.trim()}`);
@@ -264,7 +264,7 @@ describe("what a prompt and a folder can't do", () => {
     }
   });
 
-  it("run something, move the key elsewhere, or add to the prompt", async () => {
+  it("can't run anything, send the key elsewhere, or add to the prompt", async () => {
     const marker = join(lab.tmp, "pwned");
     const touch = `touch ${marker}`;
     const settings = JSON.stringify({
@@ -301,7 +301,7 @@ describe("what a prompt and a folder can't do", () => {
     expect(filesHolding("", lab.tmp)).not.toContain(marker);
   });
 
-  it("show the key in an error", async () => {
+  it("can't show the key in an error", async () => {
     await generateText({ model: lab.model(), prompt: "hello" });
     expect(lab.api.prompts().at(-1)?.auth).toBe("x-api-key");
     const echo = join(lab.tmp, "echo-stub");

@@ -48,7 +48,7 @@ async function open(): Promise<Lab> {
 
 describeSeedProvider("docker", open);
 
-test("a deployment that was killed between two containers is finished by the next one", async () => {
+test("finishes a deployment that was killed between two containers", async () => {
   const lab = await open();
   const secrets = { DATABASE_URL: "postgres://database/seed", RELEASE_COOKIE: "cookie" };
   const deploy = () => lab.provider.deploy(lab.spec, { ...lab.options, release: "1.0.0-a", secrets, spec: lab.spec });
@@ -94,7 +94,7 @@ test("reads the live state by two requests, whatever the number of nodes", async
   await lab.end();
 });
 
-test("refuses several nodes without a database that they share, before it touches anything", async () => {
+test("rejects several nodes without a shared database, before it changes anything", async () => {
   const lab = await open();
   const deployed = lab.provider.deploy(lab.spec, { ...lab.options, release: "1.0.0-a", secrets: {} });
   await expect(deployed).rejects.toThrow('add "DATABASE_URL" to its secrets, or write replicas = 1');
@@ -102,7 +102,7 @@ test("refuses several nodes without a database that they share, before it touche
   await lab.end();
 });
 
-test("reports a wrong mirror before it touches anything", async () => {
+test("reports a wrong mirror before it changes anything", async () => {
   const lab = await open();
   const env = { ...lab.docker.env, CHANGELINGS_IMAGE_NPM: "https://me:pa55@npm.example.com/" };
   const deployed = dockerSeedAgents({ env }).deploy(lab.spec, {

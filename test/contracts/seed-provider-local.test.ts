@@ -68,7 +68,7 @@ async function portsFor(count: number): Promise<number> {
 
 describeSeedProvider("processes of this machine", open);
 
-test("a port that another program has is an error with a remedy, and nothing is started", async () => {
+test("a port that another program uses is an error with a remedy, and nothing is started", async () => {
   const folder = mkdtempSync(join(tmpdir(), "seed-local-"));
   const server = createServer((_, response) => response.end("{}"));
   const port = await freePort();

@@ -73,7 +73,7 @@ const statuses = () => Promise.all(clients.map((client) => client.status()));
 const ofAgent = (what: string[]) => async () =>
   (await engine.docker(...what, "--filter", `label=changelings-seed-name=${name}`)).split("\n").filter(Boolean).sort();
 
-test("two nodes are deployed, confine their versions, and know each other", { timeout: 5 * minutes }, async () => {
+test("two nodes are deployed, confine their versions, and find each other", { timeout: 5 * minutes }, async () => {
   declare();
   await up();
   const token = readSeedAgent(stack.paths, name)?.controlToken ?? "";
@@ -105,7 +105,7 @@ test("a change that was submitted to one node runs on both", { timeout: 3 * minu
     .toEqual(["v1", "v1"]);
 });
 
-test("a node that was killed is drift, and `up` repairs it: it runs what the others run", {
+test("a killed node is drift, and `up` repairs it with the others' version", {
   timeout: 3 * minutes,
 }, async () => {
   await engine.docker("kill", containerName(owner(), 1));
@@ -156,7 +156,7 @@ test("no secret is in the state, in Docker's records, or in a file that others c
   }
 });
 
-test("is destroyed but for its volumes, and runs the same version when it is deployed again", {
+test("is removed, except its volumes, and runs the same version when it is deployed again", {
   timeout: 5 * minutes,
 }, async () => {
   const volumes = [0, 1].map((index) => `${containerName(owner(), index)}-data`);

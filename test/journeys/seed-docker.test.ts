@@ -110,7 +110,7 @@ describe("a seed agent in Docker", { timeout: 3 * minutes }, () => {
     await deploy();
   }, 5 * minutes);
 
-  test("answers at a port of its own on each node, with its secrets in a file that only it can read", async () => {
+  test("answers at each node's own port, with its secrets in a file that only the service can read", async () => {
     for (const index of [0, 1]) {
       expect(await ask(index)).toMatchObject({
         node: `sprout-${index}`,
@@ -232,7 +232,7 @@ describe("a seed agent in Docker", { timeout: 3 * minutes }, () => {
       .toBe(true);
   });
 
-  test("is told which node another program's port stops", async () => {
+  test("reports which node's port another program uses", async () => {
     const [first] = await lines("ps", "--quiet", "--filter", `name=${containerName(owner, 0)}`);
     expect(first).toBeDefined();
     const other = seedSpec({ name: "rival", port, replicas: 1, mode: "off" });
@@ -242,7 +242,7 @@ describe("a seed agent in Docker", { timeout: 3 * minutes }, () => {
     expect((await ask(0)).node).toBe("sprout-0");
   });
 
-  test("leaves its volumes when it is removed, and nothing else", async () => {
+  test("leaves only its volumes when it is removed", async () => {
     const kept = await provider().remove(name, { installation, folder, spec: spec(), destroyData: false });
     const volumes = [0, 1].map((index) => `${containerName(owner, index)}-data`);
     expect(kept).toEqual(volumes.map((volume) => `the volume ${volume} in Docker`));

@@ -76,7 +76,7 @@ describe.skipIf(programs === undefined)("a seed agent on a real API server", { t
     expect(await drift()).toBeUndefined();
   });
 
-  test("is undone by the objects as they were, and can be applied again afterwards", async () => {
+  test("is rolled back by applying the former objects, and can be applied again afterwards", async () => {
     cluster.sick.add("bad");
     const short = kubernetesProvider({ env: cluster.env, writeContext: async () => {}, rolloutSeconds: 20 });
     const failed = short.deploy(spec({ mode: "off" }), options({ release: "bad" }));
@@ -112,11 +112,11 @@ describe.skipIf(programs === undefined)("a seed agent on a real API server", { t
     await expect(deploy()).rejects.toThrow("can't shrink");
   });
 
-  test("is refused to another stack", async () => {
+  test("is rejected for another stack", async () => {
     await expect(deploy({ volumeGb: 9 }, { installation: "i2" })).rejects.toThrow("belongs to the stack i1");
   });
 
-  test("is removed, without its claims, and then with them", async () => {
+  test("is removed without its claims, and then with them", async () => {
     const remove = (destroyData: boolean) => provider.remove("seed-agent", { ...options(), spec: spec(), destroyData });
     expect((await remove(false)).join()).toContain("data-seed-agent-0, data-seed-agent-1");
     expect(await drift()).toBe("it does not exist");

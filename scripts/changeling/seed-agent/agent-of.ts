@@ -7,22 +7,22 @@ import { type Context, contextOf } from "../context.ts";
 import { kindOf, notDeployedText } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
 
-/** A command of `changeling seed` with the agent that it is about. */
+/** The context of a command of `changeling seed`, with its agent. */
 export interface SeedContext extends Context {
   readonly agent: string;
   readonly url: string;
-  /** Whether the URL leads there only while this process runs. */
+  /** Whether the URL works only while this process runs. */
   readonly isTemporary: boolean;
   readonly client: SeedClient;
 }
 
-/** @throws if no seed agent of that name can be reached, with what to do */
+/** @throws with the remedy, if no seed agent of that name can be reached */
 export async function seedContext(command: Command, name: string): Promise<SeedContext> {
   const context = contextOf(command);
   const names = installedSeedAgents(context.paths);
-  if (!names.includes(name)) throw await notThere(context, name, names);
+  if (!names.includes(name)) throw await missingAgent(context, name, names);
   const installed = readSeedAgent(context.paths, name);
-  if (installed === undefined) throw await notThere(context, name, names);
+  if (installed === undefined) throw await missingAgent(context, name, names);
   const { enabled, controlToken } = installed;
   if (!enabled) throw new Error(`${name} is disabled; set enabled = true in the fleet file, then: ${upCommand()}`);
   const { url } = await connectTo(installed);
@@ -35,7 +35,7 @@ export async function seedContext(command: Command, name: string): Promise<SeedC
   };
 }
 
-async function notThere(context: Context, name: string, names: readonly string[]): Promise<Error> {
+async function missingAgent(context: Context, name: string, names: readonly string[]): Promise<Error> {
   const other = kindOf(context, name);
   if (other !== undefined) {
     const deployed = names.length === 0 ? "none is deployed" : `seed agents: ${names.join(", ")}`;

@@ -20,7 +20,7 @@ const decisions: Readonly<Record<string, Decision>> = {
     decide: (client, id, reason) => client.approve(id, reason),
   },
   reject: {
-    description: "refuse a change that was not activated yet",
+    description: "reject a change that is not active yet",
     of: ["change", "its id: c3", "c3"],
     decide: (client, id, reason) => client.reject(id, reason),
   },
@@ -30,7 +30,7 @@ const decisions: Readonly<Record<string, Decision>> = {
     decide: (client, id, reason) => client.activate(id, reason),
   },
   rollback: {
-    description: "activate the version before the active one",
+    description: "activate the previous version again",
     decide: (client, _, reason) => client.rollBack(reason),
   },
 };
@@ -51,7 +51,7 @@ export function addDecisions(seed: Command): void {
         const change = await decide(context.client, id, options.reason);
         const ended = options.wait === true ? await follow(context, change) : change;
         answerChange(context, ended);
-        // What the person wanted.
+        // The user asked for it.
         if (verb === "reject" && ended.state === "rejected") process.exitCode = 0;
       });
   }

@@ -57,7 +57,7 @@ function addChanges(seed: Command): void {
     .argument(...agentArgument)
     .addOption(new Option("--state <state>", "only those in this state").choices(changeStates))
     .option("-n, --limit <count>", "how many, the newest first", count, 20)
-    .description("list changes and what became of them")
+    .description("list changes and their states")
     .addHelpText("after", examples("seed changes sprout", "seed changes sprout --state waiting"))
     .action(async (name: string, filter: { state?: ChangeState; limit: number }, command: Command) => {
       const context = await seedContext(command, name);
@@ -73,7 +73,7 @@ function addShow(seed: Command): void {
     .argument(...agentArgument)
     .argument("<change>", "its id: c3")
     .option("-w, --wait", "first wait until it is active or ended, or waits for approval")
-    .description("show a change: what its checks found, and its diff")
+    .description("show a change: the results of its checks, and its diff")
     .addHelpText("after", examples("seed show sprout c3", "seed show sprout c3 --wait"))
     .action(async (name: string, id: string, options: { wait?: boolean }, command: Command) => {
       const context = await seedContext(command, name);
@@ -83,7 +83,7 @@ function addShow(seed: Command): void {
       const diff = await client.diff(id);
       if (json) answer(context, { ...change, diff }, "");
       else {
-        // Its parts are plain already, and the colours are ours.
+        // Its parts have no control characters already. The colours are ours.
         const { stdout } = process;
         stdout.write(
           `${changeText(change, stdout)}\n${diff === "" ? "" : `\n${colouredDiff(diff.trimEnd(), stdout)}\n`}`,
@@ -171,7 +171,7 @@ function addOpen(seed: Command): void {
       const { url, isTemporary } = context;
       if (isTemporary) {
         throw new Error(
-          `${name} has no URL on this machine: the other commands open a way to it themselves; for longer: kubectl port-forward service/${name} :http`,
+          `${name} has no URL on this machine: the other commands connect to it themselves; for a lasting URL: kubectl port-forward service/${name} :http`,
         );
       }
       answer(context, { name, url, agent: `${url}/agent/`, api: `${url}/openapi.json` }, url);

@@ -5,17 +5,17 @@ import { readJsonOrNull } from "../../../components/host/files.ts";
 import { componentsFolder } from "../../../components/host/supervision/program-version.ts";
 import type { Sources, Submission } from "../../../components/seed-agent/program/domain.ts";
 
-/** Which version a folder was checked out from. */
+/** The version that a folder was checked out from. */
 const checkedOut = z.object({ agent: z.string(), version: z.string() });
 export type CheckedOut = z.output<typeof checkedOut>;
 
 const recordFile = ".seed.json";
 /** Files of a checkout that are for editors. */
 const editorFiles: ReadonlySet<string> = new Set(["seed.d.ts", "tsconfig.json"]);
-/** The agent names these files, so they must stay in the folder. */
+/** The agent chooses these paths, so they must not lead out of the folder. */
 const sourcePath = /^(?!.*(^|\/)\.)[\w.-]+(\/[\w.-]+)*\.ts$/;
 
-const mostFileBytes = 1_000_000;
+const maxFileBytes = 1_000_000;
 
 const tsconfig = {
   compilerOptions: {
@@ -29,7 +29,7 @@ export function readCheckedOut(folder: string): CheckedOut | undefined {
   return checkedOut.safeParse(readJsonOrNull(join(folder, recordFile))).data;
 }
 
-/** Writes a version's sources, with what an editor needs to check them. @throws before any change, if a path is hostile */
+/** Writes a version's sources, with the files that an editor needs. @throws before any change, if a path is not safe */
 export function writeSources(folder: string, sources: Sources, from: CheckedOut): void {
   const wrong = Object.keys(sources).find((path) => !sourcePath.test(path) || editorFiles.has(path));
   if (wrong !== undefined)
@@ -42,12 +42,12 @@ export function writeSources(folder: string, sources: Sources, from: CheckedOut)
   const types = readFileSync(join(componentsFolder, "seed-agent/program/seed.d.ts"), "utf8");
   writeFileSync(join(folder, "seed.d.ts"), types);
   writeFileSync(join(folder, "tsconfig.json"), `${JSON.stringify(tsconfig, null, 2)}\n`);
-  // It would make the folder look like a CommonJS package otherwise.
+  // Without it, the folder would be a CommonJS package.
   writeFileSync(join(folder, "package.json"), `${JSON.stringify({ private: true, type: "module" }, null, 2)}\n`);
   writeFileSync(join(folder, recordFile), `${JSON.stringify(from)}\n`);
 }
 
-/** Whether a folder holds nothing that a checkout would overwrite. */
+/** Whether a checkout into the folder overwrites nothing. */
 export function isEmptyFolder(folder: string): boolean {
   try {
     return readdirSync(folder).length === 0;
@@ -57,7 +57,7 @@ export function isEmptyFolder(folder: string): boolean {
 }
 
 /**
- * The TypeScript files in and below a folder, except hidden ones, `node_modules` and what is for editors.
+ * The TypeScript files in and below a folder, except hidden ones, `node_modules` and files for editors.
  * @throws for a symlink or a file that is too large
  */
 export function readSources(folder: string): Sources {
@@ -71,7 +71,7 @@ export function readSources(folder: string): Sources {
       if (found.isSymbolicLink()) throw new Error(`${path} is a symbolic link; replace it with a file`);
       if (found.isDirectory()) walk(path);
       else if (found.isFile() && name.endsWith(".ts")) {
-        if (found.size > mostFileBytes) throw new Error(`${path} is larger than ${mostFileBytes} bytes`);
+        if (found.size > maxFileBytes) throw new Error(`${path} is larger than ${maxFileBytes} bytes`);
         sources[shown] = readFileSync(path, "utf8");
       }
     }

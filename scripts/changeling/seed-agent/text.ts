@@ -10,7 +10,7 @@ import type {
 import type { Status } from "../../../components/seed-agent/program/server/api.ts";
 import { table } from "../terminal/table.ts";
 
-/** Every text of an agent is untrusted, so it is made plain where it is printed. */
+/** Every text of an agent is untrusted, so control characters are removed where it is printed. */
 
 type Stream = NodeJS.WriteStream;
 
@@ -92,7 +92,7 @@ export function changeText(change: Change, stream: Stream): string {
   return lines.join("\n");
 }
 
-/** One step of a report, with what it found. */
+/** One step of a report, with its diagnostics. */
 export function stepText({ name, outcome, milliseconds, summary, diagnostics }: ReportStep, stream: Stream): string {
   const mark = {
     passed: styled("green", "passed"),

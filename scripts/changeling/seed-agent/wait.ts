@@ -11,18 +11,18 @@ import { stepText } from "./text.ts";
 
 const pollMs = 300;
 
-/** How a change ended, as the exit code says it: one that waits for approval has passed its checks. */
+/** The exit code for a change's state. A change that waits for approval has passed its checks. */
 export function exitCodeOf({ state }: Pick<Change, "state">): 0 | 1 {
   return state === "rejected" || state === "rolled-back" || state === "failed" ? 1 : 0;
 }
 
 /**
- * Prints each state and each step of a change as it happens, until it ends or waits for a person. The service may be
- * away for a moment meanwhile: a node may be restarted.
+ * Prints each state and each step of a change as it happens, until it ends or waits for approval. The service may be
+ * unreachable for a moment meanwhile, for instance while a node restarts.
  */
 export async function follow(context: SeedContext, first: Change): Promise<Change> {
   const { client, agent, json } = context;
-  // Not by printNote: the colours of steps are ours, and all texts in them are plain already.
+  // Not by printNote: the colours of steps are ours, and control characters are removed already.
   const printer = new ProgressPrinter((text) => !json && process.stderr.write(text), first);
   const leave = () => {
     printNote(`\nit goes on; see: ${changelingCommand()} seed show ${agent} ${first.id}\n`);
@@ -55,7 +55,7 @@ async function again<Result>(ask: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** What became of a change since it was last printed. */
+/** Prints the progress of a change since the last call. */
 export class ProgressPrinter {
   readonly #write: (text: string) => unknown;
   #state: Change["state"] | undefined;
@@ -63,14 +63,14 @@ export class ProgressPrinter {
   #watched = "";
   #nextWatch = 0;
 
-  /** @param first what a person has seen already: a change that waits for approval has shown its steps */
+  /** @param first the change as it was shown before: for one that waits for approval, its steps were printed */
   constructor(write: (text: string) => unknown, first?: Change) {
     this.#write = write;
     const isKnown = first !== undefined && first.state !== "queued" && first.state !== "checking";
     if (isKnown) this.#steps = first.report?.steps.length ?? 0;
   }
 
-  /** What it waits for, at most every 10 s: probation takes a minute and more. */
+  /** Prints what the change waits for, at most every 10 s: probation takes a minute or more. */
   watch(change: Change, status: Status | undefined, agent: string): void {
     const text = status === undefined ? undefined : waitingFor(change, status, agent);
     if (text === undefined || text === this.#watched || Date.now() < this.#nextWatch) return;
@@ -81,7 +81,7 @@ export class ProgressPrinter {
 
   print({ id, state, report }: Change): void {
     const steps = report?.steps ?? [];
-    // Checks that another node begins again.
+    // Another node started the checks again.
     if (steps.length < this.#steps) this.#steps = 0;
     if (this.#state === undefined && (state === "queued" || state === "checking")) this.#say(id, "submitted");
     for (const step of steps.slice(this.#steps)) this.#write(`${stepText(step, process.stderr)}\n`);

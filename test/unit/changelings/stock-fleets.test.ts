@@ -49,7 +49,7 @@ function keysOf(table: unknown): string[] {
   return Object.entries(table).flatMap(([key, value]) => [key, ...keysOf(value)]);
 }
 
-it("every option is shown once, and all of it is valid", async () => {
+it("everything.toml shows every option once, and is valid", async () => {
   using repository = new Repository();
   // What it names: the repository and branch of one changeling, and a template of the other's.
   repository.commit({ ".mngr/settings.toml": "[create_templates.careful]\n" }, past);

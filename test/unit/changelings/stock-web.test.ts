@@ -21,20 +21,20 @@ describe("the stock web changelings", () => {
     );
   });
 
-  test("define their agent type alone, as mngr reads it", () => {
+  test("define only their own agent type, as mngr reads it", () => {
     expect(stockWebTypes().map((name) => parse(stockWebType(name)?.agentTypes ?? ""))).toEqual([
       { agent_types: { chat: { parent_type: "command", command: "node server.mjs" } } },
       { agent_types: { "elena-code": { parent_type: "command", command: "node server.mjs claude" } } },
     ]);
   });
 
-  test("need a key only where Claude answers, and say in a sentence what they are", () => {
+  test("need a key only if Claude answers, and have a summary of one sentence", () => {
     const all = stockWebTypes().flatMap((name) => stockWebType(name) ?? []);
     expect(all.map(({ needsClaude }) => needsClaude)).toEqual([false, true]);
     for (const { summary } of all) expect(summary).toMatch(/^[A-Z].{20,140}\.$/);
   });
 
-  test("bring their files and the packages that these import", () => {
+  test("have their files and the packages that these import", () => {
     const expected = [
       { from: join(checkout, "changelings/chat/repo"), to: "." },
       { from: join(checkout, "node_modules/smol-toml"), to: "node_modules/smol-toml" },
@@ -52,7 +52,7 @@ describe("the stock web changelings", () => {
     }
   });
 
-  test("stand in the README, each with its own link", () => {
+  test("are in the README, each with its own link", () => {
     const [, web = ""] = readFileSync(join(checkout, "changelings/README.md"), "utf8").split("## Web changelings");
     const rows = [...web.matchAll(/^\| \[([a-z-]+)\]\(([^)]+)\)/gm)].map(([, name, link]) => [name, link]);
     expect(rows).toEqual([
@@ -61,7 +61,7 @@ describe("the stock web changelings", () => {
     ]);
   });
 
-  test("have fingerprints of their own, of 12 hex digits", () => {
+  test("have different fingerprints, of 12 hex digits", () => {
     const prints = stockWebTypes().map((name) => stockWebType(name)?.fingerprint);
     expect(new Set(prints).size).toBe(2);
     for (const print of prints) expect(print).toMatch(/^[0-9a-f]{12}$/);
@@ -106,7 +106,7 @@ describe("a message's pieces", () => {
     fc.oneof(fc.constantFrom("```", "\n", "`", "https://a.b", "http://", ".", ")", "<b>", " "), fc.string()),
   );
 
-  test("lose nothing but the marks of code, and link to http(s) alone", () => {
+  test("lose only the marks of code, and link only to http(s)", () => {
     const withoutMarks = (text: string) => text.replaceAll(/[`\n]/g, "");
     fc.assert(
       fc.property(
@@ -140,14 +140,14 @@ describe("a message's pieces", () => {
     );
   });
 
-  test("are escaped wherever they stand", () => {
+  test("are escaped everywhere", () => {
     expect(html`<p title="${"\"'&"}">${"<b>"}${[html`<i>`, html`${"</i>"}`]}</p>`.text).toBe(
       '<p title="&#34;&#39;&#38;">&#60;b&#62;<i>&#60;/i&#62;</p>',
     );
   });
 });
 
-test("what Claude is told is the message, below the cut ones before it", () => {
+test("Claude's prompt is the message, below the truncated earlier ones", () => {
   const at = "2026-11-21T03:00:00.000Z";
   const message = { id: 3, at, from: "person" as const, text: "And now?" };
   expect(promptOf(message, [], 5)).toBe("And now?");
@@ -194,7 +194,7 @@ test.each([
   expect(refusal({ headers, method: "POST", socket: { localPort: 9100 } })).toBe(reason);
 });
 
-test("coalesced work begins anew after each call, and never runs twice at a time", async () => {
+test("coalesced work runs after each call, and never concurrently", async () => {
   const log: string[] = [];
   let finish = () => {};
   const work = new Coalesced(async () => {

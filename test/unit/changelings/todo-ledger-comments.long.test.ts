@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Repository } from "../../support/repository.ts";
 import { ann, commitReport, listed, nothingChanged, report, rows, runAgent } from "../../support/todo-ledger.ts";
 
-describe("which comments count", () => {
+describe("the comments that are listed", () => {
   const cases: [path: string, content: string, expected: string[]][] = [
     ["a.ts", "f(); // TODO: x", ["TODO a.ts:1 x"]],
     ["a.ts", "const s = '// TODO no'; const t = \"/* FIXME no */\";", []],
@@ -50,7 +50,7 @@ describe("which comments count", () => {
     expect(here.map((line) => line.replace(`${index}/`, ""))).toEqual(expected);
   });
 
-  it("only tracked text files count, and no generated or vendored ones", () => {
+  it("are those of tracked text files, except generated and vendored ones", () => {
     using repository = new Repository();
     repository.commit(
       {
@@ -76,7 +76,7 @@ describe("which comments count", () => {
 });
 
 describe("file names", () => {
-  it("may hold anything", () => {
+  it("may contain any character", () => {
     using repository = new Repository();
     const names = ["a b.c", "-n.c", 'qu"ote.c', "it's.c", "back\\slash.c", "new\nline.c", "tab\there.c", "1:2:x.c"];
     const more = ["[x](y) | z.c", "$(touch pwned).c", "%41.c", "ü€.c", "*.c", "HEAD:a.c", "\u0001.c", "file\tx.c"];
@@ -98,7 +98,7 @@ describe("file names", () => {
     expect(runAgent(repository).stdout).toBe(nothingChanged);
   });
 
-  it("of any bytes are found and linked", () => {
+  it("may contain any bytes, and are linked", () => {
     const character = fc.constantFrom(
       ...("aZ09 .-_:\"'\\`$()[]{}<>|&;*?!#%~^=+,@\n\t\r\u0001\u007fé€😀".match(/./gsu) ?? []),
     );

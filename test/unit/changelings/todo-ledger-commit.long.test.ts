@@ -5,7 +5,7 @@ import { Repository } from "../../support/repository.ts";
 import { ann, commitReport, nothingChanged, report, runAgent, script } from "../../support/todo-ledger.ts";
 
 describe("commits", () => {
-  it("are by whom git knows, else by changelings", () => {
+  it("have git's identity, or that of changelings if git has none", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     const who = () => repository.git("log", "-1", "--format=%an <%ae> %cn <%ce>");
@@ -22,7 +22,7 @@ describe("commits", () => {
     expect(who()).toBe("Given <given@example.com> Me <me@example.com>");
   });
 
-  it("hold the report alone, whatever else lies about", () => {
+  it("contain only the report, whatever else changed", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     repository.write({ "staged.c": "int s;\n", "a.c": "int changed;\n" });
@@ -32,7 +32,7 @@ describe("commits", () => {
     expect(repository.git("status", "--porcelain")).toBe(" M a.c\nA  staged.c");
   });
 
-  it("are on the branch that is checked out, and nothing else moves", () => {
+  it("are on the current branch, and no other ref moves", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     const main = repository.git("rev-parse", "main");
@@ -45,7 +45,7 @@ describe("commits", () => {
     expect(repository.git("rev-parse", "main")).toBe(main);
   });
 
-  it("are not made where there is nothing to say", () => {
+  it("are not made if nothing changed", () => {
     using empty = new Repository();
     expect(runAgent(empty)).toEqual({
       code: 0,
@@ -59,7 +59,7 @@ describe("commits", () => {
   });
 });
 
-describe("what is wrong is said, with the remedy, and fails", () => {
+describe("errors have a remedy, and fail the run", () => {
   const fails = (repository: Repository, message: string | RegExp, env: NodeJS.ProcessEnv = {}) => {
     const ended = runAgent(repository, env);
     expect(ended.code).toBe(1);
@@ -82,7 +82,7 @@ describe("what is wrong is said, with the remedy, and fails", () => {
     fails(repository, "HEAD is detached; check out a branch for the report, for instance: git switch -c todo-ledger");
   });
 
-  it("a report of somebody else's", () => {
+  it("somebody else's report", () => {
     using repository = new Repository();
     repository.commit({ "TODO-LEDGER.md": "mine\n", "a.c": "// TODO x\n" }, ann);
     fails(
@@ -92,7 +92,7 @@ describe("what is wrong is said, with the remedy, and fails", () => {
     expect(report(repository)).toBe("mine\n");
   });
 
-  it("a link or a folder in the report's place", () => {
+  it("a link or a folder at the report's path", () => {
     using repository = new Repository();
     repository.commit({ "docs/a.md": "x\n", "a.c": "// TODO x\n" }, ann);
     symlinkSync("docs/a.md", join(repository.folder, "TODO-LEDGER.md"));
@@ -102,7 +102,7 @@ describe("what is wrong is said, with the remedy, and fails", () => {
     expect(readFileSync(join(repository.folder, "docs/a.md"), "utf8")).toBe("x\n");
   });
 
-  it("a report that has changes of its own, or is ignored", () => {
+  it("a report that has uncommitted changes, or is ignored", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     repository.write({ "TODO-LEDGER.md": "draft\n" });
@@ -121,7 +121,7 @@ describe("what is wrong is said, with the remedy, and fails", () => {
     });
   });
 
-  it("a hook that refuses the commit", () => {
+  it("a hook that rejects the commit", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     repository.write({ ".git/hooks/pre-commit": "#!/bin/sh\necho no >&2\nexit 1\n" });

@@ -44,7 +44,7 @@ describe("the report", () => {
 `);
   });
 
-  it("shows other people's text as text, and keeps it out of the commit message", () => {
+  it("escapes other people's text, and keeps it out of the commit message", () => {
     using repository = new Repository();
     const text = "<img src=x> | `code` [a](b) *b* _c_ &lt; $x$ ~~y~~ \\ closes #1";
     repository.commit({ "a.js": `// TODO ${text}\n` }, { ...ann, author: "A | <b>" });
@@ -76,7 +76,7 @@ describe("the report", () => {
     expect(report(repository)).toContain("**6 open**: 6 TODO; the oldest is from 1970-01-01.");
   });
 
-  it.each(["docs/to do.md", "LEDGER"])("goes where TODO_LEDGER_FILE says: %s", (file) => {
+  it.each(["docs/to do.md", "LEDGER"])("is written to TODO_LEDGER_FILE: %s", (file) => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     expect(runAgent(repository, { TODO_LEDGER_FILE: file })).toMatchObject({ code: 0, stderr: "" });
@@ -113,7 +113,7 @@ describe("since the last report", () => {
     expect(runAgent(repository)).toEqual({ code: 0, stdout: nothingChanged, stderr: "" });
   });
 
-  it("tells what is new, resolved and merely moved", () => {
+  it("distinguishes new, resolved and moved comments", () => {
     using repository = new Repository();
     repository.commit(
       { "a.c": "// TODO stay\n// FIXME go\n// TODO twice\n// TODO twice\n", "b.c": "// XXX wander\n" },
@@ -147,7 +147,7 @@ Since the last report: 1 new, 2 resolved.
     expect(runAgent(repository).stdout).toBe(nothingChanged);
   });
 
-  it("blames the same for lines that were only indented", () => {
+  it("keeps the author of lines that were only indented", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n" }, ann);
     commitReport(repository);
@@ -155,7 +155,7 @@ Since the last report: 1 new, 2 resolved.
     expect(runAgent(repository).stdout).toBe(nothingChanged);
   });
 
-  it("is told by bytes alone: two runs on one commit write the same", () => {
+  it("is deterministic: two runs on one commit write the same bytes", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO x\n", "b.c": "// TODO x\n" }, ann);
     commitReport(repository);
@@ -168,7 +168,7 @@ Since the last report: 1 new, 2 resolved.
 });
 
 describe("history", () => {
-  it("says of a shallow clone that its dates are bounds, unless an earlier report knew better", () => {
+  it("marks the dates of a shallow clone as bounds, unless an earlier report has the real ones", () => {
     using repository = new Repository();
     repository.commit({ "a.c": "// TODO old\n" }, ann);
     repository.commit({ "b.c": "// TODO middle\n" }, bob);
@@ -192,7 +192,7 @@ describe("history", () => {
     ]);
   });
 
-  it("asks git blame once for each file that has comments, however many", () => {
+  it("runs git blame once for each file with comments, however many", () => {
     using repository = new Repository();
     const many = Object.fromEntries(
       Array.from({ length: 3000 }, (_, index) => [`src/${index % 50}/${index}.c`, "int x;\n"]),

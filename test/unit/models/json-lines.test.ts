@@ -26,7 +26,7 @@ function cut(text: string, places: readonly number[]): string[] {
 }
 
 describe("JsonLines", () => {
-  it("sees the same in any split of the output", () => {
+  it("reads the same values however the output is split", () => {
     const line = fc.oneof(
       fc.json(),
       fc.string().map((text) => text.replaceAll("\n", " ")),
@@ -42,7 +42,7 @@ describe("JsonLines", () => {
     );
   });
 
-  it("returns every value that was written", () => {
+  it("returns every value", () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue()), (values) => {
         const written = values.map((value) => `${JSON.stringify(value)}\n`).join("");

@@ -84,7 +84,7 @@ describe("a seed agent's options", () => {
     [{ goal: "no-such-goal.md" }, /goal: there is no file .*no-such-goal\.md/],
   ])("%j is rejected", (options, message) => expect(messages(options)).toMatch(message));
 
-  it("are all checked at once, and no value of env is shown", () => {
+  it("are all checked together, and no value of env is shown", () => {
     const message = messages({ replicas: 2, region: "fra", env: { SEED_FENCE: "sk-ant-secret", SEED_X: "1" } });
     for (const part of [/replicas:/, /region:/, /env\.SEED_FENCE/, /env\.SEED_X/]) expect(message).toMatch(part);
     expect(message).not.toContain("sk-ant");
@@ -116,7 +116,7 @@ describe("a fleet file with seed agents", () => {
   beforeAll(() => writeFileSync(join(sandbox.folder, "goal.md"), "Answer faster.\n"));
   afterAll(() => sandbox[Symbol.dispose]());
 
-  it("has their goals, relative to it", async () => {
+  it("has their goals, whose paths are relative to it", async () => {
     const { fleet, diagnostics } = await sandbox.load('[changelings.sprout]\nkind = "seed-agent"\ngoal = "goal.md"\n');
     expect(diagnostics).toEqual([]);
     expect(fleet?.changelings).toMatchObject([{ kind: "seed-agent", spec: { goal: "Answer faster.\n" } }]);

@@ -57,7 +57,7 @@ test("reads the checks of an agent that is not healthy", async () => {
   expect(await agent.health()).toMatchObject({ status: "degraded", checks });
 });
 
-test("passes on what the agent says is wrong", async () => {
+test("reports the agent's own error", async () => {
   const agent = await client();
   await expect(agent.change("c9")).rejects.toMatchObject({
     code: "not found",
@@ -71,7 +71,7 @@ test("passes on what the agent says is wrong", async () => {
   await expect(agent.change("../status")).rejects.toMatchObject({ code: "invalid" });
 });
 
-test("says what to do about another token, and does not show it", async () => {
+test("has a remedy for a wrong token, and does not show it", async () => {
   const app = seedServer(seedParts());
   onTestFinished(() => app.close());
   const agent = openSeedAgent({ url: await app.listen({ port: 0, host: "127.0.0.1" }), token: "another-token-here" });
@@ -80,7 +80,7 @@ test("says what to do about another token, and does not show it", async () => {
   expect(String(error)).not.toContain("another-token-here");
 });
 
-test("says that nobody answers", async () => {
+test("reports that nothing answers", async () => {
   const agent = openSeedAgent({ url: `http://127.0.0.1:${await freePort()}`, token: controlToken });
   await expect(agent.status()).rejects.toMatchObject({
     code: "unreachable",
@@ -88,7 +88,7 @@ test("says that nobody answers", async () => {
   });
 });
 
-test("waits only so long", async () => {
+test("stops waiting at its time limit", async () => {
   const agent = await other(() => {});
   await expect(agent.status()).rejects.toMatchObject({
     code: "unreachable",
@@ -126,10 +126,10 @@ test.each([
   ["http://127.0.0.1/path", /not an origin/],
   ["ftp://127.0.0.1", /not an origin/],
   ["", /not an origin/],
-])("refuses the address %j", (url, message) => {
+])("rejects the address %j", (url, message) => {
   expect(() => openSeedAgent({ url, token: controlToken })).toThrow(message);
 });
 
-test.each(["https://seed.fly.dev", "http://localhost:4000/", "http://[::1]:4000"])("takes the address %s", (url) => {
+test.each(["https://seed.fly.dev", "http://localhost:4000/", "http://[::1]:4000"])("accepts the address %s", (url) => {
   expect(() => openSeedAgent({ url, token: controlToken })).not.toThrow();
 });

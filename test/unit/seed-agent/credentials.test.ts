@@ -11,7 +11,7 @@ describe("a seed agent's credentials", () => {
     expect(credentialsFor("0", undefined)).not.toEqual(first);
   });
 
-  it("are kept by a later up, and made again when rotate changes", () => {
+  it("are kept by a later up, and generated again when rotate changes", () => {
     const kept = credentialsFor("0", JSON.stringify(first));
     expect(kept).toEqual(first);
     const rotated = credentialsFor("1", JSON.stringify(first));
@@ -20,7 +20,7 @@ describe("a seed agent's credentials", () => {
     expect(credentialsFor("1", JSON.stringify(rotated))).toEqual(rotated);
   });
 
-  it.each(["", "{", '{"rotate":"0"}', `x${JSON.stringify(first)}`])("are made again after %j", (former) => {
+  it.each(["", "{", '{"rotate":"0"}', `x${JSON.stringify(first)}`])("are generated again after %j", (former) => {
     expect(credentialsFor("0", former).SEED_CONTROL_TOKEN).not.toBe(first.SEED_CONTROL_TOKEN);
   });
 

@@ -42,7 +42,7 @@ describe("a plan", () => {
   const change = (before: Record<string, string>, after: Record<string, string>) =>
     describeSeedAgent({ component, name: "sprout-service", action: "change", before, after, reason: undefined });
 
-  it("says what changes for the agent, and shows no text of its goal nor of its secrets", () => {
+  it("says what changes for the agent, and shows neither its goal nor its secrets", () => {
     const words = change(
       { MODE: "off", GOAL: "old", RELEASE: "r1", CREDENTIALS: "[secret]", VALUES: "[secret]", PROVIDER: "local" },
       { MODE: "auto", GOAL: "new", RELEASE: "r2", CREDENTIALS: "04da6b54", VALUES: "[secret]", PROVIDER: "docker" },
@@ -65,7 +65,7 @@ describe("a plan", () => {
   });
 });
 
-describe("what a log got since the last look", () => {
+describe("the lines that were added to a log", () => {
   it.each([
     ["", "a\nb\n", "a\nb"],
     ["a\nb\n", "a\nb\n", ""],

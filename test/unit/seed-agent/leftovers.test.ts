@@ -9,7 +9,7 @@ import { seedAgentLeftovers } from "../../../components/seed-agent/leftovers.ts"
 
 const installation = "0123456789ab";
 
-describe("what a stack that is gone left of seed agents", () => {
+describe("the seed agents that a removed stack left", () => {
   let home: string;
   const paths = () => installationPaths(installation, home);
   const data = (name: string) => join(paths().seedAgents, "data", name);
@@ -30,19 +30,19 @@ describe("what a stack that is gone left of seed agents", () => {
   });
   const remove = (all: boolean) => seedAgentLeftovers.remove(installation, paths(), { all, repositories: [] });
 
-  it("is removed but for its data, whose places are returned", async () => {
+  it("are removed, except their data, whose paths are returned", async () => {
     expect((await remove(false)).toSorted()).toEqual([data("sapling"), data("sprout")]);
     expect(existsSync(join(data("sprout"), "1"))).toBe(true);
     for (const gone of ["nodes", "specs"]) expect(existsSync(join(paths().seedAgents, gone))).toBe(false);
   });
 
-  it("is removed with its data if that is wanted, and nothing is left", async () => {
+  it("are removed with their data on request, and nothing is left", async () => {
     expect(await remove(true)).toEqual([]);
     expect(existsSync(paths().seedAgents)).toBe(false);
     expect(await remove(true)).toEqual([]);
   });
 
-  it("is removed also if its record was edited by hand", async () => {
+  it("are removed even if a record was edited by hand", async () => {
     writeFileSync(specPath(paths(), "sprout"), "{}");
     expect((await remove(false)).toSorted()).toEqual([data("sapling"), data("sprout")]);
   });

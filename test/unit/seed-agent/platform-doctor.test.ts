@@ -61,7 +61,7 @@ describe("doctor on Kubernetes", () => {
 });
 
 describe("doctor on Docker", () => {
-  test("checks Docker once, however many agents it runs, and not for those that are disabled", async () => {
+  test("checks Docker once for all enabled agents", async () => {
     vi.stubEnv("PATH", "/nowhere");
     const inDocker = (name: string, enabled = true) => seedAgentOf(name, { provider: "docker", enabled });
     const checksOf = async (...changelings: ReturnType<typeof seedAgentOf>[]) => {

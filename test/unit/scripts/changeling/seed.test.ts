@@ -38,7 +38,7 @@ describe("a checkout", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("has the sources and nothing else, and is known as that version's", () => {
+  it("has only the sources, and records their version", () => {
     writeSources(folder, { ...first, "lib/words.ts": "export const word = 1;\n" }, from);
     expect(readSources(folder)).toEqual({ ...first, "lib/words.ts": "export const word = 1;\n" });
     expect(readCheckedOut(folder)).toEqual(from);
@@ -72,7 +72,7 @@ describe("a checkout", () => {
     expect(existsSync(join(folder, "out.ts"))).toBe(false);
   });
 
-  it("is not read beyond the folder, nor from hidden folders and packages", () => {
+  it("is read only from the folder, without hidden folders and packages", () => {
     writeSources(folder, first, from);
     for (const hidden of ["node_modules/x", ".git"]) {
       mkdirSync(join(folder, hidden), { recursive: true });
@@ -86,7 +86,7 @@ describe("a checkout", () => {
     expect(() => readSources(join(folder, "empty"))).toThrow(/no TypeScript file/);
   });
 
-  it("is submitted as what differs: new text, or null for a file that is gone", () => {
+  it("is submitted as its changes: new text, or null for a removed file", () => {
     expect(changedFiles({ "a.ts": "1", "b.ts": "2", "c.ts": "3" }, { "a.ts": "1", "b.ts": "4", "d.ts": "5" })).toEqual({
       "b.ts": "4",
       "c.ts": null,
@@ -129,7 +129,7 @@ c1 is rejected
 `);
   });
 
-  it("says what it waits for, without repeating itself", () => {
+  it("says what it waits for, without repetition", () => {
     let printed = "";
     const printer = new ProgressPrinter(
       (text) => {
@@ -171,14 +171,14 @@ c1 is rejected
   });
 });
 
-describe("what a person sees of a change", () => {
+describe("the text of a change", () => {
   const hostile = "\u001b]0;title\u0007\u001b[2J\u202eevil";
   const failed = step("types", "failed", {
     diagnostics: [{ file: "handle.ts", line: 3, message: `Type 'string'\n${hostile}` }],
     summary: hostile,
   });
 
-  it("has its report, and no control character of the agent's", () => {
+  it("contains its report, and no control character from the agent", () => {
     const stream = Object.assign(Object.create(process.stdout), { isTTY: false });
     const text = changeText(change("rejected", [failed], { summary: hostile, reason: hostile }), stream);
     expect(text).toContain("handle.ts:3: Type 'string'");

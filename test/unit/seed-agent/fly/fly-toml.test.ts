@@ -36,13 +36,13 @@ describe("fly.toml", () => {
     }
   });
 
-  test("the schema rejects what is misspelled, so that the test above can fail", () => {
+  test("the schema rejects misspelled keys, so that the test above can fail", () => {
     const config = parse(flyToml(onFly(), options));
     expect(validate({ ...config, deploy: { strategy: "blue-green" } })).toBe(false);
     expect(validate({ ...config, mounts: [{ source: "agent_code", destination: "/data", size: 5 }] })).toBe(false);
   });
 
-  test("declares what spec 003 asks for", () => {
+  test("declares spec 003's settings", () => {
     expect(parse(flyToml(onFly(), options))).toMatchObject({
       app: "mira-seed",
       primary_region: "sea",
@@ -62,7 +62,7 @@ describe("fly.toml", () => {
     });
   });
 
-  test("replaces machines with volumes one by one, which is the only way that works", () => {
+  test("replaces machines with volumes one by one, the only way that works", () => {
     expect(parse(flyToml(onFly(), options))["deploy"]).toMatchObject({ strategy: "rolling", max_unavailable: 1 });
   });
 

@@ -99,7 +99,7 @@ describe("a deployment", () => {
     expect(app()?.machines).toHaveLength(2);
   });
 
-  test("sets secrets again if one changed here, or there", async () => {
+  test("sets secrets again if one changed on this machine or on Fly", async () => {
     await deploy();
     flyctl.forget();
     await deploy(onFly(), { secrets: { ...seedSecrets, CLAUDE_CODE_OAUTH_TOKEN: "another" } });
@@ -166,14 +166,14 @@ describe("a deployment", () => {
     expect(provider.drift(there, "r1", await observe(there))).toBeUndefined();
   });
 
-  test("grows volumes, and refuses to shrink them", async () => {
+  test("grows volumes, and rejects shrinking them", async () => {
     await deploy();
     await deploy(onFly({ volumeGb: 8 }));
     expect(app()?.volumes.map(({ size_gb }) => size_gb)).toEqual([8, 8]);
     await expect(deploy()).rejects.toThrow("can't shrink; write volume_gb = 8");
   });
 
-  test("that is not healthy is rolled back to the image and the settings before", async () => {
+  test("that is not healthy is rolled back to the former image and settings", async () => {
     await deploy();
     const image = app()?.machines[0]?.config.image;
     change((state) => void state.sick.push("r2"));
@@ -193,12 +193,12 @@ describe("a deployment", () => {
     expect(verbs().filter((verb) => verb === "deploy")).toHaveLength(1);
   });
 
-  test("the first of which is not healthy says where to look", async () => {
+  test("that is the first and not healthy says where to look", async () => {
     change((state) => void state.sick.push("r1"));
     await expect(deploy()).rejects.toThrow("see: flyctl logs and flyctl checks list");
   });
 
-  test("refuses an app of another stack, of nobody, and of somebody else", async () => {
+  test("rejects an app of another stack, of nobody, and of somebody else", async () => {
     await deploy();
     await expect(deploy(onFly(), { installation: "i2" })).rejects.toThrow("belongs to the stack i1");
     change((state) => {
@@ -239,7 +239,7 @@ describe("a deployment that is cut off at any call is finished by the next one",
   });
 });
 
-describe("what is observed", () => {
+describe("the observed state", () => {
   test("has no drift after a deployment", async () => {
     await deploy();
     expect(provider.drift(onFly(), "r1", await observe())).toBeUndefined();
@@ -292,7 +292,7 @@ describe("what is observed", () => {
   });
 });
 
-test("a secret that is declared and not set here is no drift", async () => {
+test("a secret that is declared but not set here is not drift", async () => {
   const { CLAUDE_CODE_OAUTH_TOKEN: _, ...secrets } = seedSecrets;
   await deploy(onFly(), { secrets });
   expect(provider.drift(onFly(), "r1", await observe())).toBeUndefined();

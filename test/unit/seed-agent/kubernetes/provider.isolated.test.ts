@@ -9,7 +9,7 @@ import type { SeedAgentSpec } from "../../../../components/seed-agent/spec.ts";
 import { onKubernetes, seedSecrets } from "../../../support/deployed-seed.ts";
 import { FakeKubectl } from "../../../support/fake-kubectl.ts";
 
-/** The stand-in works in this process, so that all faults can be tried; one test runs it as a program. */
+/** The fake runs in this process, so that all failures can be tried. One test runs it as a program. */
 const place = vi.hoisted(() => ({
   isProgram: false,
   kubectl: undefined as FakeKubectl | undefined,
@@ -62,7 +62,7 @@ const change = (edit: (state: FakeKubectl["state"]) => void) => {
 };
 
 describe("a deployment", () => {
-  test("makes spec 003's objects", async () => {
+  test("creates spec 003's objects", async () => {
     await deploy();
     const made = Object.keys(objects()).filter((key) => !key.startsWith("pod/"));
     expect(made.sort()).toEqual([
@@ -104,7 +104,7 @@ describe("a deployment", () => {
     expect(place.docker).toHaveLength(6);
   });
 
-  test("takes an image with a digest as it is", async () => {
+  test("uses an image with a digest as it is", async () => {
     const image = `ghcr.io/me/seed-agent@sha256:${"a".repeat(64)}`;
     await deploy(onKubernetes({ kubernetes: { namespace: "agents", image } }));
     expect(place.docker).toEqual([]);
@@ -116,7 +116,7 @@ describe("a deployment", () => {
     expect(objects()).toEqual({});
   });
 
-  test("that is not healthy is undone, secrets included, and can be repeated", async () => {
+  test("that is not healthy is rolled back, secrets included, and can be repeated", async () => {
     await deploy();
     const before = structuredClone(objects()["statefulset/seed-agent"]?.["spec"]);
     change((state) => void state.sick.push("r2"));
@@ -131,7 +131,7 @@ describe("a deployment", () => {
     await deploy(onKubernetes({ mode: "off" }), { release: "r2", secrets });
   });
 
-  test("the first of which is not healthy leaves its pods to look at", async () => {
+  test("that is the first and not healthy leaves its pods to inspect", async () => {
     change((state) => void state.sick.push("r1"));
     await expect(deploy()).rejects.toThrow("its pods are left for you to inspect");
     expect(objects()["pod/seed-agent-0"]).toBeDefined();
@@ -162,7 +162,7 @@ describe("a deployment", () => {
     expect(objects()["persistentvolumeclaim/data-seed-agent-0"]).toBeDefined();
   });
 
-  test("grows volumes without a restart of pods, and refuses to shrink or move them", async () => {
+  test("grows volumes without a restart of pods, and rejects shrinking or moving them", async () => {
     await deploy(onKubernetes({ volumeGb: 5 }));
     const pod = objects()["pod/seed-agent-0"]?.metadata.uid;
     await deploy(onKubernetes({ volumeGb: 9 }));
@@ -171,7 +171,7 @@ describe("a deployment", () => {
     await expect(deploy(onKubernetes({ volumeGb: 5 }))).rejects.toThrow("can't shrink; write volume_gb = 9");
   });
 
-  test("refuses another stack's objects, and reports fields of another manager", async () => {
+  test("rejects another stack's objects, and reports fields of another manager", async () => {
     await deploy();
     await expect(deploy(onKubernetes(), { installation: "i2" })).rejects.toThrow("belongs to the stack i1");
     change((state) => {
@@ -209,7 +209,7 @@ test("a variable that somebody added by hand is drift", async () => {
   expect(provider.drift(onKubernetes(), "r1", await observe())).toBe('env X is "1", not unset');
 });
 
-test("a secret that is declared and not set here is no drift", async () => {
+test("a secret that is declared but not set here is not drift", async () => {
   const { CLAUDE_CODE_OAUTH_TOKEN: _, ...secrets } = seedSecrets;
   await deploy(onKubernetes(), { secrets });
   expect(provider.drift(onKubernetes(), "r1", await observe())).toBeUndefined();
