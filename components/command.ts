@@ -20,8 +20,8 @@ export interface ScriptCommandArgs {
   /** Values that are encrypted in the state and redacted in previews. */
   readonly secretEnvironment?: Readonly<Record<string, pulumi.Input<string>>>;
   /**
-   * For a command whose output is a secret that is made once: its script gets its last output as PULUMI_COMMAND_STDOUT, and
-   * nothing that it prints is logged.
+   * For a command whose output is a secret that is created once. Its script gets its last output as
+   * PULUMI_COMMAND_STDOUT, and nothing that it prints is logged.
    */
   readonly keepsOutput?: boolean;
   /** How the live thing differs from what the last `up` deployed, as text; undefined if it does not. */
@@ -90,7 +90,7 @@ function formerNames({ aliases }: pulumi.CustomResourceOptions): string[] {
 /** One error for all Commands of a run, because the SDK prints the same error only once. */
 const notApplied = perRun(() => {
   const error = new pulumi.RunError(
-    "not everything could be applied; the reason is given with each resource. What is no longer declared is removed by the next up that succeeds",
+    "not everything could be applied; the errors above name the resources and the reasons. Resources that are no longer declared are removed by the next up that succeeds",
   );
   // If the program has already ended, the SDK prints the stack in place of the message.
   error.stack = error.message;

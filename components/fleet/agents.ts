@@ -91,7 +91,7 @@ export function isConversational(type: string): boolean {
   return new AgentTypes().base(type) === "claude";
 }
 
-export const repoSettingsIgnored = "on Modal your own settings count, not the repository's";
+export const repoSettingsIgnored = "on Modal only your own settings apply, not the repository's";
 
 /** The agent types and templates that a changeling can use. */
 export interface AgentKnowledge {
@@ -99,7 +99,7 @@ export interface AgentKnowledge {
   readonly templates: ReadonlySet<string>;
   /** The agent type in the repository's create template `entrypoint`. */
   readonly entrypoint: string | undefined;
-  /** False if there may be more in settings that can't be read here. */
+  /** False if settings that can't be read here may define more. */
   readonly isComplete: boolean;
   /** Where a missing template can be defined. */
   readonly settingsFile: string;

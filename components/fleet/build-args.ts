@@ -15,7 +15,7 @@ export interface BuildArg {
   readonly index: number;
 }
 
-/** What is wrong with one element of the list. */
+/** A problem with one element of the list. */
 export interface BuildArgProblem {
   readonly index: number;
   readonly message: string;
@@ -70,7 +70,7 @@ const keysOf: Readonly<Record<MachineProvider, readonly string[]>> = {
   modal: Object.keys(accepted),
 };
 
-/** Arguments that no changeling may use (modal-options.ts). */
+/** Arguments that no changeling may use; the checks of each kind say why. */
 const impossible: readonly string[] = ["timeout", "offline"];
 
 /**

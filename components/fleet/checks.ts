@@ -13,8 +13,9 @@ export function branchDiagnostics({ branch }: SharedOptions, place: PlaceOf): Di
 }
 
 /**
- * Checks a changeling's repository, and its branch there. @param known the observed repository; undefined if it wasn't
- * asked
+ * Checks a changeling's repository, and its branch there.
+ *
+ * @param known the observed repository; undefined if it wasn't queried
  */
 export function repoDiagnostics(
   { options, place }: Pick<Declaration, "options" | "place">,

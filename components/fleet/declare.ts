@@ -14,7 +14,7 @@ export interface Declared {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly declarations: readonly Declaration[];
   readonly diagnostics: readonly Diagnostic[];
-  /** Whether a finding is only about a default that replaced an invalid value. */
+  /** Whether the diagnostic is only about a default that replaced an invalid value. */
   dependsOnInvalid(diagnostic: Diagnostic): boolean;
 }
 
@@ -115,11 +115,11 @@ function declarationOf(
     typeof named === "string" && Object.hasOwn(vocabulary.kinds, named) ? named : defaultKind(vocabulary.kinds);
   const kind = vocabulary.kinds[kindName];
   if (kind === undefined) throw new Error(`no kind ${kindName}`);
-  const { options, ...decided } = decide({ path, written, defaults, diagnostics }, kindName, kind, vocabulary);
-  const { place, invalid } = decided;
+  const { options, ...resolved } = resolveOptions({ path, written, defaults, diagnostics }, kindName, kind, vocabulary);
+  const { place, invalid } = resolved;
   const optionOf = ({ path: [table, name, option] }: Diagnostic) => (table === "defaults" ? name : option);
   diagnostics.push(...kind.check(options, place).filter((found) => !dependsOnInvalid(found, optionOf(found), invalid)));
-  return { name, kind: kindName, options, ...decided };
+  return { name, kind: kindName, options, ...resolved };
 }
 
 interface Written {
@@ -130,25 +130,25 @@ interface Written {
 }
 
 /** A changeling's own options over the defaults, parsed with the schema of its kind. */
-function decide(
+function resolveOptions(
   { path, written, defaults, diagnostics }: Written,
   kindName: string,
   kind: Kind,
   vocabulary: Vocabulary,
 ) {
   const { table: schema } = kind;
-  const ofOthers = {
+  const ofOtherKinds = {
     own: unfitKeys(written, kindName, vocabulary),
     defaults: unfitKeys(defaults.table, kindName, vocabulary),
   };
   // The options of a kind that doesn't exist are unknown.
   if (written["kind"] === undefined || written["kind"] === kindName) {
-    for (const [key, unfit] of ofOthers.own) diagnostics.push({ ...unfit, path: [...path, key] });
+    for (const [key, unfit] of ofOtherKinds.own) diagnostics.push({ ...unfit, path: [...path, key] });
   } else {
     validOptions({ kind: written["kind"] }, path, diagnostics, vocabulary.shared);
   }
-  let own = asIs(withoutKind(without(written, ofOthers.own)));
-  let fitting: ValidTable = { ...defaults, table: withoutKind(without(defaults.table, ofOthers.defaults)) };
+  let own = asIs(withoutKind(without(written, ofOtherKinds.own)));
+  let fitting: ValidTable = { ...defaults, table: withoutKind(without(defaults.table, ofOtherKinds.defaults)) };
   const parse = (inherited: Table) => z.safeParse(schema, { ...inherited, ...own.table }).data;
   let options = parse(fitting.table);
   if (options === undefined) {
@@ -180,7 +180,7 @@ function decide(
     invalid,
     place,
     secretsAreExplicit,
-    ignoredDefaults: new Map([...ofOthers.defaults, ...idle]),
+    ignoredDefaults: new Map([...ofOtherKinds.defaults, ...idle]),
   };
 }
 
@@ -206,7 +206,7 @@ function idleDefaults(declarations: readonly Declaration[]): Diagnostic[] {
   return [...found.values()];
 }
 
-/** Removes unknown options from a table, and reports each as a finding. */
+/** Removes unknown options from a table, and reports each. */
 function known(table: Table, path: KeyPath, diagnostics: Diagnostic[], vocabulary: Vocabulary): Table {
   const isKnown = (key: string) =>
     Object.hasOwn(vocabulary.changeling, key) && !(key === "renamed_from" && path.length === 1);

@@ -29,7 +29,7 @@ export function docOf(schema: z.core.$ZodType): OptionDoc {
   return doc;
 }
 
-/** Where an option of a kind applies. The diagnostics for other places and the reference's words derive from it. */
+/** Where an option of a kind applies. The diagnostics and the reference derive from it. */
 export interface Applies {
   /** The providers that it applies to; undefined: all. */
   readonly providers?: readonly string[];
@@ -39,13 +39,13 @@ export interface Applies {
   readonly ignored?: string;
   /** What to write instead, for an option of every kind that this kind never uses. */
   readonly instead?: string;
-  /** The same without a counterpart, and why: "which has no repository". */
+  /** Like `instead`, for an option without a counterpart, with the reason: "which has no repository". */
   readonly never?: string;
-  /** The error in words of its own, if the derived ones explain too little. */
+  /** Replaces the derived error message, if that explains too little. */
   readonly otherwise?: { readonly message: string; readonly remedy: string };
 }
 
-/** By option; one that is left out applies everywhere. */
+/** By option. An option that is not listed applies everywhere. */
 export type AppliesOf<Options> = Readonly<Partial<Record<keyof Options & string, Applies>>>;
 
 export const anyValue: unique symbol = Symbol("any value");

@@ -65,7 +65,7 @@ export interface LoadContext {
   readonly home: string;
   /** Called only if nothing else sets the time zone: determining it takes 20 ms. */
   readonly machineTimezone: () => string;
-  /** Whether to ask repositories that are declared by URL for their branches, which needs the network. */
+  /** Whether to query repositories that are declared by URL, which needs the network. */
   readonly checkRemotes?: boolean;
   /** The source of mngr's and git's own variables; by default this process's. */
   readonly environment?: Environment;
@@ -79,7 +79,7 @@ export interface ResolveContext extends LoadContext {
   readonly mngrProfile: string | undefined;
   /** The mngr settings of the user and, if given, of a local repository. */
   readonly mngrSettings: MngrSettingsReader;
-  /** The observed repositories, by absolute path or URL. One that is missing was not asked. */
+  /** The observed repositories, by absolute path or URL. A missing one was not queried. */
   repositories(
     repos: readonly string[],
     options?: { readonly remotesOf?: ReadonlySet<string> },
@@ -105,7 +105,7 @@ export interface SettingsTable<Written, Settings> {
   resolve(written: Written): Settings;
 }
 
-/** A changeling that this machine has a file of. */
+/** A changeling that has a file on this machine. */
 export interface KnownChangeling {
   readonly name: string;
   /** Why it is not deployed any more although its data is kept, in words; undefined if it is deployed. */
@@ -124,7 +124,7 @@ export interface Kind<
 > {
   /** One clause for the reference: "a persistent agent serves web pages". */
   readonly summary: string;
-  /** What messages call one of its changelings: "web changeling". */
+  /** The term for one of its changelings in messages: "web changeling". */
   readonly noun: string;
   /** Which commands of the CLI it has, and what to do instead of the others. */
   readonly verbs: Verbs;
@@ -142,11 +142,11 @@ export interface Kind<
   /** Where its options apply, if not everywhere. Its `check` reports those that are set elsewhere. */
   readonly applies?: Readonly<Record<string, Applies | undefined>>;
   /**
-   * Whether its changelings can be found from a machine that has no file of them, for instance on Modal. Then the CLI
-   * inspects the kind in every stack.
+   * Whether its changelings can be found without a file on this machine, for instance on Modal. Then the CLI inspects
+   * the kind in every stack.
    */
   readonly isFoundAnywhere?: boolean;
-  /** The changelings of the kind that this machine has files of, by which the CLI finds a name's kind. */
+  /** The kind's changelings that have a file on this machine. The CLI finds the kind of a name with them. */
   known(paths: InstallationPaths): readonly KnownChangeling[];
   /** Checks one changeling's options in isolation. */
   check(options: Options, place: PlaceOf): Diagnostic[];

@@ -26,26 +26,26 @@ export interface LoadedFleetOf<Of extends Kinds> {
 export interface LoadOptions {
   /** Absolute path. */
   readonly file: string;
-  /** The text after an edit, which is checked in place of the file's. */
+  /** The text after an edit, which is checked instead of the file's. */
   readonly edited?: string;
   readonly context: LoadContext;
 }
 
-/** Reads and checks a fleet file. Reports all diagnostics at once, and changes nothing. */
+/** Reads and checks a fleet file. Returns all diagnostics together, and changes nothing. */
 export function loadFleetOf<Of extends Kinds>(kinds: Of, options: LoadOptions): Promise<LoadedFleetOf<Of>>;
 export async function loadFleetOf(kinds: Kinds, { file, edited, context }: LoadOptions): Promise<LoadedFleetOf<Kinds>> {
   const read = await readSource(file, edited);
   if ("diagnostic" in read) return { diagnostics: await located(file, read.text, [read.diagnostic]) };
   const { source } = read;
   const declared = declare(source.table, vocabularyOf(kinds));
-  const around = resolveContext(file, declared.mngrProfile, context);
+  const resolving = resolveContext(file, declared.mngrProfile, context);
   const [resolved, exposures] = await Promise.all([
     Promise.all(
       Object.entries(kinds).map(([name, kind]) => {
         const own = declared.declarations.filter((declaration) => declaration.kind === name);
         return own.length === 0
           ? { changelings: [], diagnostics: [] }
-          : kind.resolve(own, around, declared.settings[name]);
+          : kind.resolve(own, resolving, declared.settings[name]);
       }),
     ),
     exposureDiagnostics(file, source, context),
@@ -65,7 +65,7 @@ export async function loadFleetOf(kinds: Kinds, { file, edited, context }: LoadO
 
 function resolveContext(file: string, mngrProfile: string | undefined, context: LoadContext): ResolveContext {
   const environment = context.environment ?? process.env;
-  const looked = new Map<string, Promise<Repository | undefined>>();
+  const known = new Map<string, Promise<Repository | undefined>>();
   return {
     ...context,
     environment,
@@ -76,15 +76,15 @@ function resolveContext(file: string, mngrProfile: string | undefined, context: 
       const options = { environment, checkRemotes: context.checkRemotes ?? false, remotesOf };
       // A repository that several kinds use is observed only once, unless a later query asks for more.
       const keyOf = (repo: string) => `${remotesOf.has(repo)} ${repo}`;
-      const open = [...new Set(repos)].filter((repo) => !looked.has(keyOf(repo)));
-      const looking = observeRepos(open, options);
+      const open = [...new Set(repos)].filter((repo) => !known.has(keyOf(repo)));
+      const observing = observeRepos(open, options);
       for (const repo of open)
-        looked.set(
+        known.set(
           keyOf(repo),
-          looking.then((known) => known.get(repo)),
+          observing.then((repositories) => repositories.get(repo)),
         );
-      const found = await Promise.all(repos.map(async (repo) => [repo, await looked.get(keyOf(repo))] as const));
-      return new Map(found.flatMap(([repo, known]) => (known === undefined ? [] : [[repo, known]])));
+      const found = await Promise.all(repos.map(async (repo) => [repo, await known.get(keyOf(repo))] as const));
+      return new Map(found.flatMap(([repo, repository]) => (repository === undefined ? [] : [[repo, repository]])));
     },
   };
 }
@@ -118,8 +118,8 @@ async function exposureDiagnostics(
     const at = { line: lines.length, column: (lines.at(-1) ?? "").length + 1 };
     found.push({ ...warning([], message, `chmod 600 ${file}`), at });
   }
-  const isAtDefaultPlace = file === join(home, ".changelings", "config.toml");
-  if (isAtDefaultPlace && (await isTracked(dirname(file), basename(file), environment))) {
+  const isDefaultFile = file === join(home, ".changelings", "config.toml");
+  if (isDefaultFile && (await isTracked(dirname(file), basename(file), environment))) {
     const message = "git tracks the file, which is for one person on one machine";
     found.push(
       warning([], message, `git -C ${quoted(dirname(file))} rm --cached ${quoted(basename(file))}, and ignore it`),
@@ -134,7 +134,7 @@ function distinct(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return [...same.values()].flatMap((group) => {
     const last = group.at(-1);
     if (last === undefined) return [];
-    // A finding about the defaults themselves applies to all changelings.
+    // A diagnostic about the defaults themselves applies to all changelings.
     if (group.some(({ changelings }) => changelings === undefined)) return [last];
     return [{ ...last, message: `${last.message} (${namesInWords(group)})` }];
   });

@@ -2,7 +2,7 @@ import { shown } from "../lib/literal-secrets.ts";
 import { type Diagnostic, error } from "./diagnostics.ts";
 import { namePattern } from "./values.ts";
 
-/** What is wrong with a changeling's name; undefined if nothing is. */
+/** The diagnostic for an invalid name; undefined for a valid one. */
 export function nameDiagnostic(name: string): Diagnostic | undefined {
   if (namePattern.test(name)) return undefined;
   const rule = "a lower-case letter, then up to 39 lower-case letters, digits or -";
@@ -15,7 +15,7 @@ export function nameDiagnostic(name: string): Diagnostic | undefined {
   return error(["changelings", name], `${shown(name)} is not a valid name for a changeling: ${rule}`, remedy);
 }
 
-/** What is wrong with the renames of a fleet: a former name must lead to one changeling, and must not be in use. */
+/** Diagnostics for a fleet's renames: only one changeling may have a former name, and no other may use it now. */
 export function renameDiagnostics(formerNames: ReadonlyMap<string, string>, names: ReadonlySet<string>): Diagnostic[] {
   const takenBy = new Map<string, string>();
   const found: Diagnostic[] = [];
@@ -37,7 +37,7 @@ export function renameDiagnostics(formerNames: ReadonlyMap<string, string>, name
         error(
           path,
           `two changelings would use the name ${former}: ${other} was renamed from it too`,
-          "remove one of them lines",
+          "remove one of the two lines",
         ),
       );
     } else {

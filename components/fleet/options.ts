@@ -25,7 +25,7 @@ export const sharedOptions = {
   }),
   enabled: option(z._default(z.boolean(), true), {
     description:
-      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one or a seed agent is stopped and keeps its data; of a disabled sandbox no session can be started.",
+      "Whether its schedule fires, or its agent serves. A disabled cron changeling stays installed and can be run by hand; a web one or a seed agent is stopped and keeps its data; a disabled sandbox starts no session.",
     example: false,
   }),
   branch: option(z._default(word(), "main"), {
@@ -47,7 +47,7 @@ export const sharedOptions = {
     z._default(z.array(z.string().check(z.regex(secretNamePattern))), ["GITHUB_TOKEN", "ANTHROPIC_API_KEY"]),
     {
       description:
-        "Names of environment variables whose values the agent gets. A list of your own replaces the default, and then all of it is required. `GITHUB_TOKEN` also reaches the agent as `GH_TOKEN`; a cron changeling on `modal` needs it to clone, so there the default requires it. A Claude agent needs `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`; nothing else of the default is required.",
+        "Names of environment variables whose values the agent gets. A list of your own replaces the default, and then every name in it is required. `GITHUB_TOKEN` also reaches the agent as `GH_TOKEN`; a cron changeling on `modal` needs it to clone, so there the default requires it. A Claude agent needs `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`; the rest of the default is optional.",
       unit: "names of variables",
       example: ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "NPM_TOKEN"],
     },
@@ -64,7 +64,7 @@ export const sharedOptions = {
   }),
 } as const;
 
-/** Options that several kinds have, and others do not. A kind adds those that it has to its own. */
+/** Options that only some kinds have. Each of these kinds adds them to its own. */
 export const commonOptions = {
   destroy_data: option(z._default(z.boolean(), false), {
     description:
@@ -73,7 +73,7 @@ export const commonOptions = {
   }),
   repo: option(z.optional(word()), {
     description:
-      "The git repository to work on: a path (`~`, and paths relative to the fleet file, are allowed) or a URL; for a sandbox also `owner/name` on GitHub. On `modal` cron agents clone it by https, so a path must have a remote.",
+      "The git repository to work on: a URL, or a path, which may begin with `~` or be relative to the fleet file; for a sandbox also `owner/name` on GitHub. On `modal` cron agents clone it by https, so a path must have a remote.",
     example: "~/src/app",
     defaultInWords: "the stack's `changelings:repo`, else the git repository around the fleet file",
   }),
@@ -86,7 +86,7 @@ export const commonOptions = {
   }),
   timeout_seconds: option(z._default(seconds(60, 86_400), 3600), {
     description:
-      "A run that takes longer is ended and recorded as timed out, and a sandbox that is older is saved in a snapshot and ended; the next prompt makes it again. At most 86,100 for a run on `modal`.",
+      "A run that takes longer is ended and recorded as timed out. A sandbox that is older is saved in a snapshot and ended, and the next prompt starts it from there. At most 86,100 for a run on `modal`.",
     unit: "seconds",
     example: 1800,
   }),
@@ -117,7 +117,7 @@ export function providerOption<const Providers extends readonly [string, ...stri
   });
 }
 
-/** The options that changelings of every kind are checked for, with the file's names, after defaults. */
+/** The options of every kind as the file names them, after defaults. */
 export type SharedOptions = z.output<z.ZodMiniObject<typeof sharedOptions, z.core.$strict>> & {
   readonly provider: string;
 };

@@ -6,7 +6,7 @@ import { validOptions } from "./valid-options.ts";
 
 /** The options of a changeling in a program, or of the forwarding server, are invalid. */
 export class ChangelingOptionsError extends Error {
-  /** The option as a program names it (`timeoutSeconds`), and what is wrong with its remedy. */
+  /** The option as a program names it (`timeoutSeconds`), and what is wrong, with the remedy. */
   readonly problems: readonly { readonly option: string; readonly reason: string }[];
   /** Makes Pulumi print the error without a stack trace (`pulumi.RunError.isInstance`). */
   readonly __pulumiRunError = true;
@@ -22,7 +22,7 @@ export class ChangelingOptionsError extends Error {
 /** In a program, an option's place is its name. */
 export const here: PlaceOf = (...path) => path;
 
-/** Reads a changeling's options with its kind's table schema. Invalid options are replaced by their defaults. */
+/** Reads a changeling's options with its kind's table schema. Invalid options are replaced by their deproblems. */
 export function readOptions<Shape extends z.core.$ZodShape>(
   name: string,
   given: object,

@@ -12,8 +12,9 @@ export interface Source {
 }
 
 /**
- * Reads and parses the file. If that fails, there is one finding, which says why.
- * @param edited the text after an edit, which is parsed in place of the file's
+ * Reads and parses the file. If that fails, the diagnostic says why.
+ *
+ * @param edited the text after an edit, which is parsed instead of the file's
  */
 export async function readSource(
   file: string,

@@ -55,7 +55,7 @@ export function sizeDiagnostics(
   const [largest] = sizes.sort(([, one], [, other]) => other - one);
   if (found.length > 0 || total <= mostBytesInAll || largest === undefined) return found;
   const names = sizes.filter(([, bytes]) => bytes > 1000).map(([option]) => option);
-  const message = `is ${inWords(total)} long together with ${names.slice(1).join(", ")}, and they may be ${inWords(mostBytesInAll)}`;
+  const message = `is ${inWords(total)} long together with ${names.slice(1).join(", ")}; the limit is ${inWords(mostBytesInAll)}`;
   return [error(place(largest[0]), message, remedies[largest[0]] ?? "shorten it")];
 }
 

@@ -13,7 +13,7 @@ export interface ValidTable {
 }
 
 /**
- * Removes invalid values from a table, and reports each as a finding.
+ * Removes invalid values from a table, and reports each.
  * @param path of the table in the file
  * @param schemas of the table's keys, each documented; keys without a schema are kept unchanged
  */
@@ -43,14 +43,15 @@ export function validOptions(table: Table, path: KeyPath, diagnostics: Diagnosti
   return { table: kept, invalid, dropped };
 }
 
-/** The original index of an element of a sound list. */
+/** The original index of an element of a list without its invalid elements. */
 export function writtenIndex(index: number, dropped: readonly number[] = []): number {
   return dropped.reduce((at, missing) => (missing <= at ? at + 1 : at), index);
 }
 
 /**
- * Whether a finding is only about a default that replaced an invalid value, which is an error already.
- * @param option that the finding is about
+ * Whether a diagnostic is only about a default that replaced an invalid value, which is already reported.
+ *
+ * @param option that the diagnostic is about
  */
 export function dependsOnInvalid({ reads = [] }: Diagnostic, option: unknown, invalid: ReadonlySet<string>): boolean {
   return [option, ...reads].some((each) => typeof each === "string" && invalid.has(each));

@@ -9,7 +9,7 @@ export const durationUnit = "a number and one of s, m, h, d, w";
 
 export function text() {
   // Arguments and environment values are passed to programs as C strings.
-  return z.string().check(z.refine((value) => !value.includes("\0"), "holds a NUL character"));
+  return z.string().check(z.refine((value) => !value.includes("\0"), "contains a NUL character"));
 }
 
 export function word() {

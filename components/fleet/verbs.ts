@@ -16,5 +16,5 @@ export type Verb =
 /** What to do instead of a command that the kind does not have, in words. */
 export type Instead = (name: string) => string;
 
-/** `true`: the kind has the command. One that is left out is refused with the kinds that have it. */
+/** `true`: the kind has the command. For a command that is not listed, the CLI names the kinds that have it. */
 export type Verbs = Readonly<Partial<Record<Verb, true | Instead>>>;

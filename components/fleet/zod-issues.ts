@@ -51,7 +51,8 @@ function tableWith(key: string, schemas: Schemas): string | undefined {
 }
 
 /**
- * Converts one of zod's issues to findings; zod reports several unknown keys as one issue.
+ * Converts one of zod's issues to diagnostics; zod reports several unknown keys as one issue.
+ *
  * @param path of the table in the file
  * @param options the schemas of the table's keys, each documented
  */

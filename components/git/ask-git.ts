@@ -9,9 +9,12 @@ export interface GitAnswer {
   readonly isLate: boolean;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** None of these points git at another repository (as GIT_DIR would). */
+/** The timeout for git in a local repository. */
+export const localSeconds = 10;
+
+/** The variables that git gets. None of them makes git use another repository, as GIT_DIR would. */
 const passed = [
   "PATH HOME USER LOGNAME TMPDIR LANG XDG_CONFIG_HOME SSH_AUTH_SOCK SSL_CERT_FILE SSL_CERT_DIR",
   "GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM GIT_CONFIG_NOSYSTEM GIT_SSH GIT_SSH_COMMAND GIT_ASKPASS GIT_SSL_CAINFO",

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 const askpass = join(dirname(fileURLToPath(import.meta.url)), "git-askpass.sh");
 
 /**
- * Variables with which git authenticates to github.com, and to no other host. The token is in git's environment alone.
+ * Variables with which git authenticates to github.com, and to no other host. The token is only in git's environment.
  *
  * @param url the URL that git is about to contact, which may be untrusted
  */
@@ -13,8 +13,8 @@ export function gitCredentials(url: string, token: string | undefined): Record<s
 }
 
 /**
- * The same for a repository that the changeling with the token works on. The repository's own host gets the token if it
- * asks for it, as on Modal (GitHub Enterprise, GitLab). Over https, or on loopback.
+ * Like `gitCredentials`, for the repository that the token's changeling works on: its own host gets the token if it asks
+ * for it (GitHub Enterprise, GitLab), as on Modal. Only over https, or on loopback.
  */
 export function hostCredentials(url: string, token: string | undefined): Record<string, string> {
   const host = hostOf(url);

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { gitReason } from "./reason.ts";
 import { safeGitEnvironment } from "./safe-git.ts";
 
-/** Git on this machine. Every call names the repository. Git never prompts, and never runs a repository's programs. */
+/** git on this machine. Every call names the repository. git never prompts, and never runs a repository's programs. */
 
 /** A git command failed; the message is git's own. */
 export class GitError extends Error {

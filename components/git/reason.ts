@@ -1,4 +1,4 @@
-/** The line with git's reason for a failure: its `fatal:`, else its first `error:`, else its last line. */
+/** The line of git's stderr with the reason for a failure: `fatal:`, else the first `error:`, else the last line. */
 export function gitReason(stderr: string): string | undefined {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
   const starting = (word: string) => lines.find((line) => line.startsWith(word));

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { inParallel } from "../lib/parallel.ts";
 import { quoted } from "../lib/shell-command.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { type GitAnswer, git } from "./ask-git.ts";
+import { type Environment, type GitAnswer, git, localSeconds } from "./ask-git.ts";
+import type { Problem } from "./remote.ts";
 import { isRepoUrl, shownRepo } from "./repo-name.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { unreadable } from "./source-remote.ts";
 
 /** A ref of a local repository. */
 export interface Ref {
@@ -31,11 +31,7 @@ export interface UsableRepository {
 }
 
 /** A usable repository, or why it can't be used. */
-export type Repository =
-  | UsableRepository
-  | { readonly message: string; readonly remedy: string; readonly isCertain: boolean };
-
-const localSeconds = 10;
+export type Repository = UsableRepository | (Problem & { readonly isCertain: boolean });
 
 export interface ObserveReposOptions {
   readonly environment: Environment;
@@ -87,10 +83,7 @@ export async function commitsAhead(
 }
 
 /** Why agents can't start from the branch; undefined if they can. */
-export function branchProblem(
-  branch: string,
-  branches: ReadonlySet<string>,
-): { message: string; remedy: string } | undefined {
+export function branchProblem(branch: string, branches: ReadonlySet<string>): Problem | undefined {
   if (branches.has(branch)) return undefined;
   const meant =
     didYouMean(branch, branches) ?? ["main", "master", "trunk", "develop"].find((name) => branches.has(name));
@@ -109,8 +102,11 @@ async function localRepository(path: string, environment: Environment, asksRemot
     () => undefined,
   );
   if (isFolder === undefined)
-    return certain(`there is no folder ${path}`, `clone the repository there, or correct the path`);
-  if (!isFolder) return certain(`${path} is a file`, "name the repository's folder");
+    return certain({
+      message: `there is no folder ${path}`,
+      remedy: "clone the repository there, or correct the path",
+    });
+  if (!isFolder) return certain({ message: `${path} is a file`, remedy: "name the repository's folder" });
   const ask = asksRemotes
     ? ["--format=%(refname) %(objectname) %(upstream:remotename)", "refs/heads", "refs/remotes", "refs/tags"]
     : ["--format=%(refname)", "refs/heads", "refs/remotes/origin", "refs/tags"];
@@ -136,10 +132,8 @@ async function localRepository(path: string, environment: Environment, asksRemot
   }
   if (branches.size > 0)
     return { branches, refs, remotes: remotes?.stdout ?? "", inTheWay, isBare: await isBare(path), tags };
-  return certain(
-    `${path} has no commits yet`,
-    `commit something: git -C ${quoted(path)} commit --allow-empty -m "First commit"`,
-  );
+  const remedy = `commit something: git -C ${quoted(path)} commit --allow-empty -m "First commit"`;
+  return certain({ message: `${path} has no commits yet`, remedy });
 }
 
 /** Whether a folder is a bare repository. Starts no process. */
@@ -153,60 +147,50 @@ async function isBare(path: string): Promise<boolean> {
   return head === true && objects === true && refs === true && git === false;
 }
 
-function unusable(path: string, { stderr, isLate, code }: GitAnswer): Repository {
+function unusable(path: string, answer: GitAnswer): Repository {
+  const { stderr } = answer;
   if (/dubious ownership/.test(stderr)) {
     const remedy = `git config --global --add safe.directory ${quoted(path)}`;
-    return certain(`${path} belongs to another user, and git refuses to read it`, remedy);
+    return certain({ message: `${path} belongs to another user, and git refuses to read it`, remedy });
   }
-  if (/not a git repository/.test(stderr))
-    return certain(`${path} is not a git repository`, `git -C ${quoted(path)} init, or correct the path`);
-  if (isLate)
-    return certain(
-      `git took longer than ${localSeconds} s to read ${path}`,
-      `see what git -C ${quoted(path)} status says`,
-    );
-  if (code === undefined) return certain("git can't be run", "install git, and make sure that it is on PATH");
-  return certain(`git can't read ${path}: ${firstLine(stderr)}`, `see what git -C ${quoted(path)} status says`);
+  if (/not a git repository/.test(stderr)) {
+    const remedy = `git -C ${quoted(path)} init, or correct the path`;
+    return certain({ message: `${path} is not a git repository`, remedy });
+  }
+  return certain(unreadable(path, answer));
 }
 
 async function remoteRepository(url: string, environment: Environment, remoteSeconds: number): Promise<Repository> {
-  const { code, stdout, stderr, isLate } = await git(["ls-remote", "--heads", "--", url], environment, remoteSeconds);
+  const answer = await git(["ls-remote", "--heads", "--", url], environment, remoteSeconds);
+  const { code, stdout, stderr, isLate } = answer;
   const remedy = `check: git ls-remote ${quoted(shownRepo(url))}`;
   if (code === 0) {
     const branches = new Set(stdout.split("\n").flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
     const inTheWay = branches.has("changelings") ? ["refs/heads/changelings"] : [];
     if (branches.size > 0) return { branches, refs: new Map(), remotes: "", inTheWay, isBare: false, tags: new Set() };
-    return certain("the repository has no commits yet", "push a first commit to it");
+    return certain({ message: "the repository has no commits yet", remedy: "push a first commit to it" });
   }
-  if (isLate) return uncertain(`${shownRepo(url)} didn't answer within ${remoteSeconds} s`, remedy);
+  if (isLate) return uncertain({ message: `${shownRepo(url)} didn't answer within ${remoteSeconds} s`, remedy });
   if (/not found|does not exist|not appear to be a git repository|not a git repository/i.test(stderr)) {
-    return certain(`there is not a repository at ${shownRepo(url)}`, "correct the URL, or create the repository");
+    const message = `there is no repository at ${shownRepo(url)}`;
+    return certain({ message, remedy: "correct the URL, or create the repository" });
   }
-  if (code === undefined) return certain("git can't be run", "install git, and make sure that it is on PATH");
-  return uncertain(`${shownRepo(url)} can't be checked: ${reason(stderr)}`, remedy);
+  if (code === undefined) return certain(unreadable(shownRepo(url), answer));
+  return uncertain({ message: `${shownRepo(url)} can't be checked: ${remoteReason(stderr)}`, remedy });
 }
 
-/** In our own words: git's message may repeat the URL together with its credentials. */
-export function reason(stderr: string): string {
+/** Why a remote can't be used. git's own message is not shown, because it may contain the URL's credentials. */
+export function remoteReason(stderr: string): string {
   if (/could not read (Username|Password)|Authentication failed|Permission denied/i.test(stderr))
     return "git has no access";
   if (/resolve host|Connection|connect to|timed out|unreachable/i.test(stderr)) return "the host can't be reached";
   return "git failed";
 }
 
-function firstLine(text: string): string {
-  return (
-    text
-      .trim()
-      .split("\n")[0]
-      ?.replace(/^fatal: /, "") ?? ""
-  );
+function certain(problem: Problem): Repository {
+  return { ...problem, isCertain: true };
 }
 
-function certain(message: string, remedy: string): Repository {
-  return { message, remedy, isCertain: true };
-}
-
-function uncertain(message: string, remedy: string): Repository {
-  return { message, remedy, isCertain: false };
+function uncertain(problem: Problem): Repository {
+  return { ...problem, isCertain: false };
 }

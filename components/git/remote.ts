@@ -9,9 +9,11 @@ export interface Remote {
   readonly name: string | undefined;
 }
 
-/** Why there is no usable remote. Contains no credentials. */
-export interface NoRemote {
+/** Why a repository can't be used. */
+export interface Problem {
+  /** What is wrong. Contains no credentials. */
   readonly message: string;
+  /** The command or the edit that fixes it. */
   readonly remedy: string;
 }
 
@@ -57,7 +59,7 @@ export function isLoopback(remote: string): boolean {
 }
 
 /** The remote of a repository that is declared by URL. */
-export function remoteOfUrl(url: string): Remote | NoRemote {
+export function remoteOfUrl(url: string): Remote | Problem {
   return converted(undefined, url, 'write its https URL: repo = "https://…"');
 }
 
@@ -67,7 +69,7 @@ export function remoteOfUrl(url: string): Remote | NoRemote {
  * @param listed the output of `git remote -v`, in which git has applied `insteadOf`
  * @param followed the name of the branch's upstream remote; empty if it has none
  */
-export function chosenRemote(repo: string, listed: string, followed: string): Remote | NoRemote {
+export function chosenRemote(repo: string, listed: string, followed: string): Remote | Problem {
   const urls = new Map<string, string>();
   for (const line of listed.split("\n")) {
     const [, name, url] = /^(\S+)\t(.*) \(fetch\)/.exec(line) ?? [];
@@ -87,7 +89,7 @@ export function chosenRemote(repo: string, listed: string, followed: string): Re
 
 const orWriteIt = 'or write the https URL itself: repo = "https://…"';
 
-function converted(name: string | undefined, from: string, remedy: string): Remote | NoRemote {
+function converted(name: string | undefined, from: string, remedy: string): Remote | Problem {
   const url = httpsRemote(from);
   if (url !== undefined) return { url, name };
   const what = name === undefined ? "the repository" : `its remote ${name}`;

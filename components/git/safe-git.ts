@@ -1,7 +1,7 @@
 /**
- * What git on this machine must never do, whatever the settings of a repository say, because an agent or a stranger may
- * have written them. Settings on the command line override the repository's. This does not stop filters and merge
- * drivers with arbitrary names, so a repository from an agent's machine is never used directly (see `adoptRepo`).
+ * Settings with which git on this machine runs none of a repository's programs. They override the repository's own
+ * settings, which an agent or a stranger may have written. They don't stop filters and merge drivers with arbitrary
+ * names, so a repository from an agent's machine is never used directly (see `adoptRepo`).
  */
 const settings: Readonly<Record<string, string>> = {
   "core.fsmonitor": "false",

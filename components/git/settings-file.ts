@@ -5,7 +5,7 @@ export interface Section {
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** The text of a file with git's settings: written at once, where `git config` takes a process for each value. */
+/** The text of a git config file. Writing it is faster than `git config`, which needs a process for each value. */
 export function settingsFile(sections: readonly Section[]): string {
   const lines = sections.flatMap(({ section, of, values }) => [
     of === undefined ? `[${section}]` : `[${section} "${of.replace(/["\\]/g, "\\$&")}"]`,

@@ -1,20 +1,7 @@
 import { quoted } from "../lib/shell-command.ts";
-import { type GitAnswer, git } from "./ask-git.ts";
-import { chosenRemote, type Remote, remoteOfUrl } from "./remote.ts";
+import { type Environment, type GitAnswer, git, localSeconds } from "./ask-git.ts";
+import { chosenRemote, type Problem, type Remote, remoteOfUrl } from "./remote.ts";
 import { isRepoUrl } from "./repo-name.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Why a source can't be used. */
-export interface Problem {
-  /** What is wrong. Contains no credentials. */
-  readonly message: string;
-  /** The command or the edit that fixes it. */
-  readonly remedy: string;
-}
-
-/** The timeout for git in a local repository. */
-export const localSeconds = 10;
 
 /**
  * The remote of a repository: a URL itself; for a local repository the branch's upstream remote, else `origin`, else

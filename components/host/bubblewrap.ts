@@ -8,9 +8,9 @@ const found = z.object({ bwrap: z.string() });
 const installSeconds = 300;
 
 /**
- * Finds bubblewrap on PATH or in the cache, or has it installed there; nothing is installed on the system.
+ * Finds bubblewrap on PATH or in the cache, or installs it there, never on the system.
  *
- * @returns the folder that has `bwrap`, or why there is none, in words
+ * @returns the folder that contains `bwrap`, or why there is none, in words
  */
 export async function bubblewrapFolder(
   env: NodeJS.ProcessEnv = process.env,

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod/mini";
-import { changelingCommand } from "../lib/own-commands.ts";
+import { changelingCommand, upCommand } from "../lib/own-commands.ts";
 import { isMissing, readJsonOrNull, writePrivateFile } from "./files.ts";
 import type { Installed } from "./installation.ts";
 import { type InstallationPaths, installationPaths } from "./installation-paths.ts";
@@ -36,7 +36,8 @@ function claimPath({ root }: Pick<InstallationPaths, "root">): string {
 export function readClaim(paths: Pick<InstallationPaths, "root">): Claim | undefined {
   const path = claimPath(paths);
   const parsed = z.optional(claimFile).safeParse(readJsonOrNull(path));
-  if (!parsed.success) throw new Error(`${path} does not say which stack it belongs to; remove it, then: pulumi up`);
+  if (!parsed.success)
+    throw new Error(`${path} does not say which stack it belongs to; remove it, then: ${upCommand()}`);
   return parsed.data && { ...parsed.data, organization: parsed.data.organization };
 }
 
@@ -81,13 +82,13 @@ function foldersIn(folder: string): string[] {
  * For commands that remove parts of an installation from this machine. `pulumi destroy` may run on another machine,
  * where it finds nothing to remove, while everything keeps running on the original one.
  *
- * @throws if this machine has nothing of the installation
+ * @throws if this machine has no files of the installation
  */
 export function requireInstallationHere({ root }: Pick<InstallationPaths, "root">): void {
   if (existsSync(root)) return;
   const adopt = `${changelingCommand()} adopt`;
   throw new Error(
-    `this machine has nothing of the stack's installation ${basename(root)}: what it runs may be on another machine, and would go on there\nrun this on that machine; if it is gone for good, say so with: ${adopt}, and run this again`,
+    `this machine has no files of the stack's installation ${basename(root)}; its programs may run on another machine, and would keep running there\nrun this command on that machine; if that machine is gone for good, run: ${adopt}, then this command again`,
   );
 }
 

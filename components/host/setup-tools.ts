@@ -4,8 +4,8 @@ import { allowedEnvironment } from "../lib/environment.ts";
 import { type ProgramEnd, type ProgramOptions, runProgram } from "../lib/process.ts";
 
 /**
- * Finds bubblewrap and parts of the sandboxes' npm packages, or has them installed in the cache. In a process of its
- * own: setup reports on stderr, and holds locks that belong to a process.
+ * Finds bubblewrap and parts of the sandboxes' npm packages, or has them installed in the cache. Runs setup as a separate
+ * process, because it reports on stderr, and holds locks until its process ends.
  *
  * @returns on stdout JSON: `bwrap`, the program's path, and `parts`, folders with a `node_modules`, by part
  */

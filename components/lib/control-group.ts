@@ -1,9 +1,9 @@
 import { readFileSync, rmdirSync, writeFileSync } from "node:fs";
 
-/** Writes to a file of a control group. @returns false if it is not there, or not writable */
+/** Writes to a file of a control group. @returns false if it does not exist or is not writable */
 export function writeControl(file: string, value: string): boolean {
   try {
-    // A folder that is no cgroup would get an ordinary file.
+    // In a folder that is not a control group, this would create an ordinary file.
     readFileSync(file);
     writeFileSync(file, value);
     return true;
@@ -12,11 +12,11 @@ export function writeControl(file: string, value: string): boolean {
   }
 }
 
-/** Removes a control group, if it is there and no process of it is still ending. */
+/** Removes a control group, if it exists and none of its processes is still ending. */
 export function removeControlGroup(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    // Never made, or a process of it is still ending.
+    // Never created, or a process of it is still ending.
   }
 }

@@ -1,13 +1,14 @@
-# Copies its input with `***` in place of secrets, line by line as they come: the one definition of how a secret may be
-# written. Needs LC_ALL=C, so that characters are bytes.
-# MASKED has the names of the environment variables that hold the secrets, separated by spaces or lines.
+# Copies its input and replaces secrets with `***`, line by line as they arrive. This file alone defines which spellings of
+# a secret are redacted. Needs LC_ALL=C, so that characters are bytes.
+# MASKED contains the names of the environment variables whose values are secrets, separated by spaces or newlines.
 #
-# A secret is found as it is, and however its characters are escaped in JSON, percent-encoded or form-encoded, also in a
-# mixture; each line of a long one by itself; and in base64 of any text that it is part of, in both alphabets. So is
-# the password of any URL. Secrets of less than 4 characters are not looked for: they would turn up in everything.
+# A secret is redacted as it is, and also if its characters are escaped in JSON, percent-encoded or form-encoded, in any
+# mixture. Each line of a secret with several lines is redacted separately. In base64, a secret is redacted from any
+# text that contains it, in both alphabets. The passwords of URLs are redacted too. Secrets shorter than 4 characters are
+# not, because they occur in almost any text.
 #
-# Where lines are broken (base64 at 76 characters, a terminal at its width), what a line begins or ends with of a secret
-# is found by itself, from 8 characters on.
+# Lines may be wrapped (base64 at 76 characters, a terminal at its width). If a line begins or ends with 8 or more
+# characters of a secret, that part is redacted.
 
 function literal(c) {
   if (c ~ /[A-Za-z0-9]/) return c
@@ -27,7 +28,7 @@ function hex(code, digits,    text, out, at, c) {
 
 function percent(c) { return "%" hex(ord[c], 2) }
 
-# How one byte of ASCII may be written.
+# The pattern of one ASCII character, in every spelling.
 function ascii(c,    forms) {
   if (c ~ /[A-Za-z0-9_.-]/) return literal(c)
   forms = literal(c) "|" percent(c) "|\\\\u" hex(ord[c], 4)
@@ -37,7 +38,7 @@ function ascii(c,    forms) {
   return "(" forms ")"
 }
 
-# How a character of several bytes may be written.
+# The pattern of a character of several bytes, in every spelling.
 function wide(bytes,    at, plain, code, lead) {
   for (at = 1; at <= length(bytes); at++) plain = plain "(" literal(substr(bytes, at, 1)) "|" percent(substr(bytes, at, 1)) ")"
   lead = length(bytes)
@@ -61,8 +62,8 @@ function written(text,    at, c, size, out) {
   return out
 }
 
-# A text in base64 when so many other bytes come before it: what the text alone determines, and of the characters before
-# and after it those that hold some of its bits.
+# The pattern of a text in base64, if BEFORE other bytes precede it: the characters that the text alone determines, and the
+# characters before and after them that contain some of its bits.
 function base64(text, before,    at, code, bits, held, out, c, shared) {
   held = before * 8
   bits = 0
@@ -88,7 +89,7 @@ function base64(text, before,    at, code, bits, held, out, c, shared) {
   return (before == 0 ? "" : shared) text (held == 0 ? "" : shared)
 }
 
-# Longer ones first: a shorter one may be a part of them.
+# Keeps longer patterns first, because a shorter one may be a part of them.
 function add(pattern, size,    at) {
   for (at = ++count; at > 1 && sizes[at - 1] < size; at--) {
     sizes[at] = sizes[at - 1]
@@ -98,14 +99,14 @@ function add(pattern, size,    at) {
   patterns[at] = pattern
 }
 
-# What may be broken over lines. @param in_base64 whether it is of that alphabet
+# Adds a text that may be wrapped. @param in_base64 whether it is base64
 function add_broken(text, in_base64) {
   if (length(text) < 16) return
   broken[++broken_count] = text
   is_base64[broken_count] = in_base64
 }
 
-# In pieces of about this many bytes, since a pattern must not grow without end.
+# Splits a text into pieces of at most MOST bytes, because a pattern must not become too long.
 function pieces(text, most, parts,    count, size, at) {
   count = int((length(text) + most - 1) / most)
   size = int((length(text) + count - 1) / count)
@@ -115,7 +116,7 @@ function pieces(text, most, parts,    count, size, at) {
 
 function hide(secret,    lines, number, least, at, parts, total, each, before) {
   number = split(secret, lines, /\r?\n/)
-  # A short line among longer ones is no secret by itself, and would blot out half of the text.
+  # A short line among longer ones is not a secret by itself. Redacting it would remove half of the text.
   least = 4
   for (at = 1; at <= number; at++) if (number > 1 && length(lines[at]) >= 8) least = 8
   for (at = 1; at <= number; at++) {
@@ -138,7 +139,7 @@ function next_index(text, part, after,    at) {
   return at == 0 ? 0 : at + after
 }
 
-# Without what the line begins or ends with of a secret. Indentation, and a backslash at the end, are no part of it.
+# Redacts parts of secrets at the line's start and end. Indentation and a final backslash don't count.
 function without_broken(line,    lead, last, normal, text, form, each, at, size, head, tail) {
   match(line, /^[ \t]*/)
   lead = RLENGTH
@@ -168,7 +169,7 @@ function without_broken(line,    lead, last, normal, text, form, each, at, size,
   return substr(line, 1, lead) (head > lead ? "***" : "") substr(line, head + 1, tail - head - 1) (tail <= last ? "***" : "") substr(line, last + 1)
 }
 
-# The passwords of URLs, whosever they are.
+# Redacts the passwords of URLs, even if they are not among the secrets.
 function without_passwords(line,    out, colon) {
   while (match(line, /:\/\/[^\/:@ \t"'<>]*:[^\/@ \t"'<>]+@/)) {
     colon = RSTART + 2 + index(substr(line, RSTART + 3), ":")
@@ -179,7 +180,7 @@ function without_passwords(line,    out, colon) {
 }
 
 BEGIN {
-  # busybox may have no powers of its own.
+  # busybox's awk may be built without the power operator.
   for (at = power[0] = 1; at < 32; at++) power[at] = power[at - 1] * 2
   alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
   for (at = 1; at < 256; at++) ord[sprintf("%c", at)] = at

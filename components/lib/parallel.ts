@@ -1,6 +1,6 @@
 import pLimit from "p-limit";
 
-/** How many requests to Modal go on at once, at most. */
+/** The maximum number of concurrent requests to Modal. */
 export const modalWidth = 24;
 
 /** Runs `work` on every item, at most `width` at a time. @returns the results, in the items' order */

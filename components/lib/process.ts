@@ -27,7 +27,7 @@ export interface ProgramOptions {
   readonly maxOutput?: number | undefined;
   /** `false`: the output is passed to `onOutput` only, and is missing from the result, so that it takes no memory. */
   readonly keepsOutput?: boolean | undefined;
-  /** Whether what the child leaves running in its process group is killed when it exits. */
+  /** Whether processes that the child leaves in its group are killed when it exits. */
   readonly endsGroup?: boolean | undefined;
 }
 

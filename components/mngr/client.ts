@@ -119,7 +119,7 @@ export interface Mngr {
    * @returns false if there is no such terminal
    */
   closeTerminal(agent: string): Promise<boolean>;
-  /** Why mngr can't work, where mngr itself does not say it, as a suffix for mngr's message; empty if unknown. */
+  /** The reason why mngr fails, if mngr's own message lacks it, as a suffix for that message; empty if unknown. */
   whyBroken(): string;
   /** Removes agents and their worktrees, but not their branches. Skips agents that are gone. @throws MngrError */
   destroy(agents: readonly string[]): Promise<void>;
@@ -155,7 +155,7 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       if (code !== 0) throw failure("mngr --version", { code, stdout, stderr });
       const found = stdout.trim().replace(/^mngr /, "");
       if (found === mngrVersion) return;
-      throw new MngrError(`mngr ${found} is installed, but ${mngrVersion} is needed; repair it with: npm run setup`);
+      throw new MngrError(`mngr ${found} is installed, but ${mngrVersion} is required; install it with: npm run setup`);
     },
     async list(providers) {
       const finished = await run(listArguments(providers));
@@ -268,7 +268,7 @@ function failureInWords(what: string, { code, stderr }: Finished): string {
   return `${what} failed (exit status ${code}): ${errorLine(stderr)}`;
 }
 
-/** What mngr does not say when the files of any agent keep it from working; empty if none do. */
+/** The reason that mngr's message lacks if an agent's files make mngr fail; empty if none do. */
 function broken(hostDir: string): string {
   const [first] = brokenAgents(hostDir);
   if (first === undefined) return "";

@@ -2,7 +2,6 @@ import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { writeWholeFile } from "../host/files.ts";
 import { allowedEnvironment } from "../lib/environment.ts";
-
 import { type Mngr, mngrClient } from "./client.ts";
 import { mngrHostDir } from "./host-dir.ts";
 import { noProjectFolder } from "./project-folder.ts";

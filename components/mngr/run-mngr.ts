@@ -52,7 +52,7 @@ function freeSlot(): void {
   else next();
 }
 
-async function withSlot<Result>(work: () => Promise<Result>): Promise<Result> {
+async function inSlot<Result>(work: () => Promise<Result>): Promise<Result> {
   await takeSlot();
   try {
     return await work();
@@ -75,10 +75,10 @@ export function runToEnd(
   env: Readonly<Record<string, string>>,
   options: RunOptions,
 ): Promise<Finished> {
-  return withSlot(() => ran(args, env, options));
+  return inSlot(() => runNow(args, env, options));
 }
 
-function ran(
+function runNow(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   { signal, cwd = process.cwd(), file, timeoutMs: timeout = timeoutMs }: RunOptions,
@@ -101,7 +101,7 @@ function ran(
         output[stream] = "";
         if (detached) end();
         else child.kill();
-        reject(new TooMuchOutput(`mngr ${args[0]} printed more than ${mostOutput / 1e6} MB and was ended`));
+        reject(new TooMuchOutput(`mngr ${args[0]} printed more than ${mostOutput / 1e6} MB and was killed`));
       });
     }
     child.once("error", (error) => reject(notStarted(error)));
@@ -129,7 +129,7 @@ export interface DetachedOptions {
 }
 
 /** The shell writes its id and then becomes mngr, so that a crash of this process leaves no mngr with an unknown id. */
-const noteIdAndRun = 'echo "$$" >"$0" && exec mngr "$@"';
+const recordIdAndRun = 'echo "$$" >"$0" && exec mngr "$@"';
 
 /** The command outlives this process. @throws MngrError if it could not be started, or was cancelled */
 export async function startDetached(
@@ -143,7 +143,7 @@ export async function startDetached(
     outputs.push(openSync(stderr, "w", 0o600));
     // Created last: once this file exists, mngr may have been started.
     outputs.push(openSync(stdout, "w", 0o600));
-    const command = ["-c", noteIdAndRun, pid, ...args];
+    const command = ["-c", recordIdAndRun, pid, ...args];
     const child = spawn("/bin/sh", command, { cwd, env, stdio: ["ignore", ...outputs.toReversed()], detached: true });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);
@@ -163,7 +163,7 @@ function notStarted(error: Error): MngrError {
   const isMissing = "code" in error && error.code === "ENOENT";
   return new MngrError(
     isMissing
-      ? `mngr is not on the PATH; repair it with: npm run setup, then ${upCommand()}`
+      ? `mngr is not on the PATH; install it with: npm run setup, then run: ${upCommand()}`
       : `mngr could not be started: ${error.message}`,
   );
 }

@@ -15,7 +15,7 @@ export function buildSteps(print: (line: string) => void, isOurs: (image: string
     const [, word, image = ""] = /^(Building|Built) image (im-\w+)/.exec(line) ?? [];
     if (word === "Building") {
       isPrinted = isOurs(image);
-      if (!isPrinted && elsewhere.size === 0) print("an image that several need is being built");
+      if (!isPrinted && elsewhere.size === 0) print("another deployment is building an image that this one needs too");
       if (!isPrinted) elsewhere.add(image);
     }
     if (isPrinted && !(word === "Built" && elsewhere.has(image))) print(line);

@@ -125,24 +125,24 @@ function failure(
   { seconds, secrets, tail }: { seconds: number; secrets: readonly string[]; tail: number },
 ): ModalError {
   if (code === notStarted) {
-    const remedy = "it comes with: npm run setup";
+    const remedy = "install it with: npm run setup";
     return new ModalError("other", `${what} failed: the modal command can't be started`, remedy);
   }
   const [log, words] = [plainLines(masked(stdout, secrets)), plainLines(masked(stderr, secrets))];
   // A build's log is on stdout. It does not help if something other than the build failed.
-  const isNotified = words.length > 0 && !words.some((line) => /Image build/.test(line));
-  const lines = (isNotified ? words : [...log, ...words]).slice(-tail);
-  for (const { kind, pattern, remedy } of absences) {
+  const hasReason = words.length > 0 && !words.some((line) => /Image build/.test(line));
+  const lines = (hasReason ? words : [...log, ...words]).slice(-tail);
+  for (const { kind, pattern, remedy } of unavailable) {
     const line = words.findLast((each) => pattern.test(each));
     if (line !== undefined) return new ModalError(kind, `${what} failed: ${line}`, remedy);
   }
-  const said = lines.length > 1 ? `\n${lines.join("\n")}` : ` ${lines[0] ?? `exit status ${code}`}`;
-  if (code === timedOut) return new ModalError("unreachable", `${what} did not finish within ${seconds} s:${said}`);
-  return new ModalError(/not found|No App with name/i.test(said) ? "not_found" : "other", `${what} failed:${said}`);
+  const text = lines.length > 1 ? `\n${lines.join("\n")}` : ` ${lines[0] ?? `exit status ${code}`}`;
+  if (code === timedOut) return new ModalError("unreachable", `${what} did not finish within ${seconds} s:${text}`);
+  return new ModalError(/not found|No App with name/i.test(text) ? "not_found" : "other", `${what} failed:${text}`);
 }
 
-/** The client's errors for an unreachable Modal. The first match counts. */
-const absences = [
+/** The client's errors if Modal is not reachable, or not with this token. The first match counts. */
+const unavailable = [
   { kind: "no_token", pattern: /Token missing/, remedy: noTokenRemedy },
   {
     kind: "wrong_token",

@@ -66,7 +66,7 @@ export function deadId(
   const live = new Set([...observed.secrets.values(), ...observed.volumes.values()]);
   for (const part of ["stackSecret", "secret", "homeVolume", "runsVolume"] as const) {
     const isDead = recorded.some(({ [part]: id }) => id !== undefined && !live.has(id));
-    if (isDead) return `${words[part]} was deleted or made again after its app was deployed`;
+    if (isDead) return `${words[part]} was deleted or created again after its app was deployed`;
   }
   return undefined;
 }

@@ -34,7 +34,7 @@ const settingsFile = z.object({
 const providerUserId = z.catch(z.object({ user_id: z.optional(z.string()) }), {});
 
 /** Settings of mngr's Modal provider that belong to one machine, or to the identity that the apps get anyway. */
-const ownToTheMachine = new Set(["token_id", "token_secret", "modal_profile", "user_id", "is_enabled"]);
+const machineSettings = new Set(["token_id", "token_secret", "modal_profile", "user_id", "is_enabled"]);
 
 /** Reads what mngr would find. Creates nothing. */
 export function personIdentity(env: NodeJS.ProcessEnv, options: IdentityOptions = {}): PersonIdentity {
@@ -69,7 +69,7 @@ export function personEnvironment({ userId, prefix }: PersonIdentity): string | 
  */
 export function portableSettings({ profileDir }: PersonIdentity): string {
   const settings = settingsOf(profileDir);
-  const modal = Object.entries(settings.providers.modal).filter(([name]) => !ownToTheMachine.has(name));
+  const modal = Object.entries(settings.providers.modal).filter(([name]) => !machineSettings.has(name));
   const kept = {
     agent_types: settings.agent_types,
     create_templates: settings.create_templates,
@@ -108,7 +108,7 @@ export function parseStackIdentity(json: string): StackIdentity {
   const parsed = schema.safeParse(parseJson(json));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new Error(`${stackIdentityFile} on the stack's volume is not as it was written: ${issue?.path.join(".")}`);
+  throw new Error(`${stackIdentityFile} on the stack's volume is not valid: ${issue?.path.join(".")}`);
 }
 
 function parseJson(text: string): unknown {

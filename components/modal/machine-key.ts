@@ -8,13 +8,13 @@ import { runProgram } from "../lib/process.ts";
 import { modalEnvironment } from "./environment.ts";
 import { type PersonIdentity, personEnvironment, personIdentity, type StackIdentity } from "./identity.ts";
 
-/** Where mngr 0.3.0 looks for the key with which it opens agents of others. The public key is next to it. */
+/** Where mngr 0.3.0 looks for the key with which it connects to agents of others. The public key is next to it. */
 export function machineKeyFile(profileDir: string): string {
   return join(profileDir, "providers", "modal", "modal", "keys", "modal_ssh_key");
 }
 
 /**
- * The public key with which this machine's mngr opens agents of others (`mngr connect`). The pair is created if
+ * The public key with which this machine's mngr connects to agents of others (`mngr connect`). The pair is created if
  * necessary.
  *
  * @returns one line, as in authorized_keys
@@ -59,8 +59,8 @@ async function keygen(args: readonly string[], env: NodeJS.ProcessEnv): Promise<
     timeoutSeconds: 30,
   });
   if (code === 0) return stdout;
-  const said = stderr.trim().split("\n").at(-1) ?? "";
-  throw new Error(`ssh-keygen failed: ${said}; it comes with: apt-get install openssh-client`);
+  const reason = stderr.trim().split("\n").at(-1) ?? "";
+  throw new Error(`ssh-keygen failed: ${reason}; it is part of OpenSSH: apt-get install openssh-client`);
 }
 
 /** A machine whose mngr can act as a stack, through the user's own identity or a separate one. */

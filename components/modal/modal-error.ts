@@ -3,10 +3,10 @@ export type ModalErrorKind = "no_token" | "wrong_token" | "unreachable" | "not_f
 
 export const unreachableRemedy = "check the network and https://status.modal.com, then run it again";
 export const wrongTokenRemedy =
-  "make a new one with: modal token new (or at https://modal.com/settings/tokens); MODAL_TOKEN_ID and " +
-  "MODAL_TOKEN_SECRET in the environment win over every other place";
+  "create a new one with: modal token new (or at https://modal.com/settings/tokens); MODAL_TOKEN_ID and " +
+  "MODAL_TOKEN_SECRET in the environment take precedence over every other token";
 export const quotaRemedy =
-  "end what is not needed any more, or raise the workspace's limits at https://modal.com/settings/usage, then run it again";
+  "end what you no longer need, or raise the workspace's limits at https://modal.com/settings/usage, then run it again";
 
 /** Modal rejected a request, or could not be reached. The message says what failed, and the remedy; never a secret. */
 export class ModalError extends Error {

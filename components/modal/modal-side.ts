@@ -9,7 +9,7 @@ export interface StackOnModal {
   readonly observed: ObservedModal;
 }
 
-/** Whether Modal was queried, and what it answered. */
+/** Whether Modal was queried, and the result. */
 export type ModalSide<Seen extends StackOnModal = StackOnModal> =
   /** Not needed: the user neither waits for the network nor sees a message about Modal. */
   | { readonly kind: "not_asked" }

@@ -23,7 +23,7 @@ export const nothingOnModal: ObservedModal = {
   snapshots: new Map(),
 };
 
-/** Below the 20 s that `observeModal` promises. */
+/** Less than the 20 s that `observeModal` promises. */
 const timeoutSeconds = 18;
 /** How many environments are searched concurrently. */
 const mostAtOnce = 8;
@@ -37,13 +37,13 @@ export async function observeModal(options: ObserveModalOptions): Promise<Observ
     timer = setTimeout(() => reject(new ModalError("unreachable", message, remedy)), timeoutSeconds * 1000);
   });
   try {
-    return await Promise.race([look(options), late]);
+    return await Promise.race([observe(options), late]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function look({ stack, client, localEnvironment }: ObserveModalOptions): Promise<ObservedModal> {
+async function observe({ stack, client, localEnvironment }: ObserveModalOptions): Promise<ObservedModal> {
   const home = homeVolumeName(stack);
   const found = await environmentOf(client, home, localEnvironment);
   if (found === undefined) return nothingOnModal;
@@ -116,7 +116,7 @@ async function environmentOf(
   throw new ModalError(
     "other",
     `the stack's home volume ${home} exists in several environments: ${names.join(", ")}`,
-    `remove those that are not its home, with: modal volume delete ${home} --env ENVIRONMENT`,
+    `delete the wrong ones with: modal volume delete ${home} --env ENVIRONMENT`,
   );
 }
 

@@ -12,7 +12,7 @@ export interface ModalToken {
 
 /** What to do without a token, on a laptop and in a pipeline. */
 export const noTokenRemedy =
-  "get one with: modal token new; or make one at https://modal.com/settings/tokens and set MODAL_TOKEN_ID and " +
+  "get one with: modal token new; or create one at https://modal.com/settings/tokens and set MODAL_TOKEN_ID and " +
   "MODAL_TOKEN_SECRET (in a pipeline: as its secrets)";
 
 /** Modal's own file: unexpected sections are ignored. */

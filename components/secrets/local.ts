@@ -1,8 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
-
 import { withAlias } from "../component.ts";
-
 import { mostBytes } from "../fleet/sizes.ts";
 import { installationPaths } from "../host/installation-paths.ts";
 import { installedUnder } from "../host/installed-file.ts";
@@ -18,16 +16,17 @@ export interface LocalSecretsArgs {
 }
 
 /**
- * Rejects secrets that are too long for an environment variable: the Command's, and the agent's.
+ * Rejects secrets that are too long for an environment variable of the Command or the agent.
  *
- * @param values of the changeling's secrets, as JSON @throws pulumi.RunError if they are too long
+ * @param values of the changeling's secrets, as JSON
+ * @throws pulumi.RunError if they are too long
  */
 export function checkedSize(name: string, values: string): string {
   const bytes = Buffer.byteLength(values);
   if (bytes <= mostBytes) return values;
   throw new pulumi.RunError(
-    `the secrets of ${name} are ${bytes} bytes long together, as JSON, and may be ${mostBytes}; ` +
-      "pass a secret with which it can fetch the long value",
+    `the secrets of ${name} are ${bytes} bytes long together, as JSON; the limit is ${mostBytes}. ` +
+      "Pass a secret with which it can fetch the long value",
   );
 }
 

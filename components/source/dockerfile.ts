@@ -1,5 +1,5 @@
-import { git } from "../git/ask-git.ts";
-import { type Environment, localSeconds, type Problem } from "../git/source-remote.ts";
+import { type Environment, git, localSeconds } from "../git/ask-git.ts";
+import type { Problem } from "../git/remote.ts";
 
 /**
  * Why mngr 0.3.0 can't build an image on Modal from a Dockerfile, as far as its text shows: mngr builds only one stage,
@@ -42,7 +42,7 @@ function isHeredoc(line: string): boolean {
   return /(^|[^<])<<-?(["']?)[A-Za-z_]\w*\2(\s|$|[|;&>)])/.test(line);
 }
 
-/** The same for a commit in a local repository; undefined also if it has no Dockerfile. */
+/** Checks the Dockerfile of a commit in a local repository; undefined also if there is none. */
 export async function dockerfileProblemAt(
   { repo, commit }: { readonly repo: string; readonly commit: string },
   environment: Environment,

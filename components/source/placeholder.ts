@@ -132,10 +132,10 @@ async function create(
   const end = await withSecretFile(envFileText(variables), (file) => mngr.run(args, createSeconds, file));
   const created = createdFrom(end.stdout);
   if (end.code === 0 && created?.kind === "created") return;
-  const told = created?.kind === "error" ? created.message : end.stderr;
+  const reported = created?.kind === "error" ? created.message : end.stderr;
   // Prefer the error that our own script printed.
-  const ours = /changelings: (.*)/.exec(told)?.[1];
-  throw new Error(`no machine to snapshot could be made: ${(ours ?? errorLine(told)).slice(0, 500)}`);
+  const ours = /changelings: (.*)/.exec(reported)?.[1];
+  throw new Error(`no machine to snapshot could be created: ${(ours ?? errorLine(reported)).slice(0, 500)}`);
 }
 
 /** Base64 contains no character that a shell would interpret. */
@@ -146,11 +146,11 @@ function cloneCommand(...values: string[]): string {
   return `sh -c "$(printf %s ${script} | base64 -d)" clone-for-snapshot.sh ${words.join(" ")}`;
 }
 
-const made = z.object({ snapshots_created: z.array(z.object({ snapshot_id: z.string() })) });
+const snapshotAnswer = z.object({ snapshots_created: z.array(z.object({ snapshot_id: z.string() })) });
 
 async function snapshot(mngr: Mngr, name: string): Promise<string> {
   const end = await mngr.run(snapshotArguments(name), snapshotSeconds);
-  const id = made.safeParse(parseJson(end.stdout)).data?.snapshots_created[0]?.snapshot_id;
+  const id = snapshotAnswer.safeParse(parseJson(end.stdout)).data?.snapshots_created[0]?.snapshot_id;
   if (end.code === 0 && id !== undefined) return id;
   throw new Error(`the machine could not be snapshotted: ${errorLine(end.stderr)}`);
 }
@@ -173,8 +173,8 @@ async function destroy(
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    const ends = `it ends by itself within ${lifeSeconds / 60} minutes`;
-    printNote(`warning: a placeholder could not be destroyed (${why}); ${ends}\n`);
+    const minutes = lifeSeconds / 60;
+    printNote(`warning: a placeholder could not be destroyed (${why}); it ends by itself within ${minutes} minutes\n`);
   }
 }
 

@@ -1,6 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { scriptCommand } from "../command.ts";
-
 import { slugOf } from "../git/repo-name.ts";
 import type { ObservedModal } from "../modal/types.ts";
 import type { ModalHome } from "../stack/modal-home.ts";

@@ -101,6 +101,6 @@ async function deleteImage(client: Modal, id: string): Promise<void> {
   try {
     await client.deleteImage(id);
   } catch (error) {
-    printNote(`warning: the old image is left: ${error instanceof Error ? error.message : error}\n`);
+    printNote(`warning: the old image was not deleted: ${error instanceof Error ? error.message : error}\n`);
   }
 }

@@ -101,8 +101,8 @@ async function make(tarball: Tarball, path: string, options: TarballOptions): Pr
     timeoutSeconds: makeSeconds,
   });
   if (code === 0) return;
-  const said = stderr.trim().split("\n").slice(-3).join("\n");
-  throw new Error(`no tarball of ${shownRepo(repo)} at ${commit.slice(0, 12)} (exit status ${code}): ${said}`);
+  const tail = stderr.trim().split("\n").slice(-3).join("\n");
+  throw new Error(`no tarball of ${shownRepo(repo)} at ${commit.slice(0, 12)} (exit status ${code}): ${tail}`);
 }
 
 /** Keeps the newest tarball of each repository, as many others as fit, and the one that was just created. */

@@ -1,7 +1,8 @@
-import { type GitAnswer, git } from "../git/ask-git.ts";
-import { branchProblem, reason } from "../git/refs.ts";
+import { type Environment, type GitAnswer, git, localSeconds } from "../git/ask-git.ts";
+import { branchProblem, remoteReason } from "../git/refs.ts";
+import type { Problem } from "../git/remote.ts";
 import { isRepoUrl, shownRepo } from "../git/repo-name.ts";
-import { type Environment, localSeconds, type Problem, remoteOf, unreadable } from "../git/source-remote.ts";
+import { remoteOf, unreadable } from "../git/source-remote.ts";
 import { inParallel } from "../lib/parallel.ts";
 import { quoted } from "../lib/shell-command.ts";
 
@@ -39,27 +40,27 @@ export interface TipOptions {
 }
 
 /**
- * Observes each repository once, in parallel, whatever the number of changelings.
+ * Reads the tips of branches: one query per repository, in parallel, for any number of changelings.
  *
  * @returns a function from a requested branch to its tip, or to why there is none
  */
 export async function tipsOf(
   wanted: Iterable<Branch>,
-  look: TipOptions,
+  options: TipOptions,
 ): Promise<(of: Branch) => Tip | Problem | undefined> {
   const branches = new Map<string, Set<string>>();
   for (const { repo, branch } of wanted) branches.set(repo, (branches.get(repo) ?? new Set()).add(branch));
   const tips = new Map<string, ReadonlyMap<string, Tip | Problem>>();
   await inParallel(branches, 8, async ([repo, names]) => {
-    tips.set(repo, await (isRepoUrl(repo) ? remoteTips(repo, names, look) : localTips(repo, names, look)));
+    tips.set(repo, await (isRepoUrl(repo) ? remoteTips(repo, names, options) : localTips(repo, names, options)));
   });
   return ({ repo, branch }) => tips.get(repo)?.get(branch);
 }
 
 type Tips = ReadonlyMap<string, Tip | Problem>;
 
-async function remoteTips(url: string, names: ReadonlySet<string>, look: TipOptions): Promise<Tips> {
-  const heads = await headsOf(url, ["ls-remote", "--heads", "--", url], look, url);
+async function remoteTips(url: string, names: ReadonlySet<string>, options: TipOptions): Promise<Tips> {
+  const heads = await headsOf(url, ["ls-remote", "--heads", "--", url], options, url);
   return mapped(names, (branch) => {
     if ("message" in heads) return heads;
     const commit = heads.get(branch);
@@ -83,7 +84,7 @@ async function headsOf(
 
 function unanswered(url: string, { code, stderr, isLate }: GitAnswer): Problem {
   if (code === undefined && !isLate) return unreadable(url, { code, stderr, isLate, stdout: "" });
-  const why = isLate ? `no answer within ${remoteSeconds} s` : reason(stderr);
+  const why = isLate ? `no answer within ${remoteSeconds} s` : remoteReason(stderr);
   return {
     message: `${shownRepo(url)} can't be asked for its commits: ${why}`,
     remedy: `check: git ls-remote ${quoted(shownRepo(url))}`,
@@ -96,8 +97,8 @@ interface Ref {
   readonly subject: string;
 }
 
-async function localTips(repo: string, names: ReadonlySet<string>, look: TipOptions): Promise<Tips> {
-  const { environment } = look;
+async function localTips(repo: string, names: ReadonlySet<string>, options: TipOptions): Promise<Tips> {
+  const { environment } = options;
   const inRepo = (...args: string[]) => git(["-C", repo, ...args], environment, localSeconds);
   const scopes = [...names].flatMap((name) => [`refs/heads/${name}`, `refs/remotes/*/${name}`]);
   const format = "%(objectname) %(refname) %(HEAD)%(contents:subject)";
@@ -142,8 +143,8 @@ async function localTips(repo: string, names: ReadonlySet<string>, look: TipOpti
     if (remote?.name === undefined) return undefined;
     const { name, url } = remote;
     const seen = [`--remotes=${name}`];
-    if (!look.checkRemotes) return count(commit, seen);
-    const ask = asked.get(name) ?? headsOf(url, ["-C", repo, "ls-remote", "--heads", "--", name], look, repo);
+    if (!options.checkRemotes) return count(commit, seen);
+    const ask = asked.get(name) ?? headsOf(url, ["-C", repo, "ls-remote", "--heads", "--", name], options, repo);
     asked.set(name, ask);
     const heads = await ask;
     if ("message" in heads) return undefined;
@@ -162,7 +163,9 @@ async function localTips(repo: string, names: ReadonlySet<string>, look: TipOpti
 
 function missing(branch: string, branches: ReadonlySet<string>): Problem {
   const problem = branches.size === 0 ? undefined : branchProblem(branch, branches);
-  return problem ?? { message: `the repository has no branch "${branch}"`, remedy: "make the branch, or name another" };
+  return (
+    problem ?? { message: `the repository has no branch "${branch}"`, remedy: "create the branch, or name another" }
+  );
 }
 
 function mapped<Value>(names: ReadonlySet<string>, of: (name: string) => Value): ReadonlyMap<string, Value> {
@@ -189,11 +192,11 @@ export function pinProblems(
   if (allowUnpushed || tip.unpushed === 0) return found;
   const push = `git -C ${quoted(repo)} push ${quoted(tip.remote ?? "origin")} ${quoted(branch)}`;
   if (tip.unpushed === undefined) {
-    const message = `whether the remote of ${repo} has the tip of ${branch} is not known`;
+    const message = `it is unknown whether the remote of ${repo} has the tip of ${branch}`;
     return [...found, { message, remedy: `check: ${push}`, severity: "warning" }];
   }
   const many = tip.unpushed === 1 ? "a commit" : `${tip.unpushed} commits`;
-  const message = `${branch} of ${repo} has ${many} that ${tip.remote ?? "the remote"} has not`;
+  const message = `${branch} of ${repo} has ${many} that ${tip.remote ?? "the remote"} does not have`;
   return [...found, { message, remedy: `push: ${push}; ${allow}`, severity: "error" }];
 }
 

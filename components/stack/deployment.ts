@@ -34,7 +34,7 @@ export interface Deployment<Resolved extends ResolvedChangeling = ResolvedChange
   observe(changelings: readonly Resolved[], stack: Stack, settings: Settings): Promise<() => DeployedOutputs>;
 }
 
-/** A kind with its two other halves: one for Pulumi and one for the CLI, each loaded only when it is needed. */
+/** A kind with its parts for Pulumi and for the CLI, each loaded only when it is needed. */
 export interface DeployableKind<
   Options extends SharedOptions = SharedOptions,
   Resolved extends ResolvedChangeling = ResolvedChangeling,
@@ -43,38 +43,38 @@ export interface DeployableKind<
 > extends Kind<Options, Resolved, Written, Settings> {
   deployment(): Promise<Deployment<Resolved, Settings>>;
   inspection(): Promise<Inspection>;
-  /** For a kind that keeps more on this machine than its Commands remove, or that runs a program of its own there. */
+  /** For a kind that keeps more on this machine than its Commands remove, or that runs a daemon there. */
   leftovers?(): Promise<Leftovers>;
 }
 
-/** What is left on this machine of a stack that was destroyed, or that no longer exists: there is no Pulumi to ask. */
+/** What a stack that was destroyed, or that no longer exists, left on this machine. Pulumi knows nothing about it. */
 export interface Leftovers {
   /** What runs on this machine now, each a clause: "its scheduler runs". */
   running?(paths: InstallationPaths): readonly string[];
-  /** The data of each changeling that `remove` deletes if all data is going, to show it first. Places as in `remove`. */
+  /** The data of each changeling that `remove` deletes if all data is deleted, to show it first. Places as in `remove`. */
   data?(paths: InstallationPaths): readonly { readonly name: string; readonly places: readonly string[] }[];
   /**
-   * Reads which agents of earlier runs exist, before a destroy of the stack removes the records of them.
+   * Finds the agents of earlier runs, before a destroy of the stack removes their records.
    *
-   * @returns a function that destroys those of the repositories, and returns the working copies of the others
+   * @returns a function that destroys those in the repositories, and returns the worktrees of the others
    */
   keptAgents?(paths: InstallationPaths, repositories: readonly string[]): () => Promise<readonly string[]>;
   /**
-   * Ends everything that runs, and removes all files of the kind but the data that is kept.
+   * Ends everything that runs, and removes all files of the kind except the data that is kept.
    *
    * @returns the places of the kept data: absolute paths, or words such as `volume <name>`
    */
-  remove(installation: string, paths: InstallationPaths, going: DataToDelete): Promise<readonly string[]>;
-  /** After `remove`: the files that lead to the kept data, which stay too. */
+  remove(installation: string, paths: InstallationPaths, data: DataToDelete): Promise<readonly string[]>;
+  /** After `remove`: the files that lead to the kept data, which are kept too. */
   keptFiles?(paths: InstallationPaths): readonly string[];
 }
 
-/** The data that is deleted too. */
+/** The data that is deleted together with a stack. */
 export interface DataToDelete {
   readonly all: boolean;
-  /** Repositories that are removed from this machine, absolute paths: data about them goes in any case. */
+  /** Repositories that are removed from this machine, absolute paths. Data about them is always deleted. */
   readonly repositories: readonly string[];
-  /** The example fleet's changelings, by name: the data of those that nobody changed goes too. */
+  /** The example fleet's changelings, by name. The data of those that nobody changed is deleted. */
   readonly example?: ReadonlyMap<string, ExampleChangeling>;
 }
 

@@ -1,7 +1,7 @@
 import { asError } from "../lib/as-error.ts";
 import { type Check, failed, ok } from "./check.ts";
 
-/** Whether Docker, which runs the fleet's agents or its forwarding server, is reachable. */
+/** Checks that Docker, which runs the fleet's agents or its forwarding server, is reachable. */
 export async function dockerCheck(): Promise<Check> {
   const { dockerClient } = await import("../docker/client.ts");
   try {

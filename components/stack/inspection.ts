@@ -5,11 +5,11 @@ import type { ModalSide, StackOnModal } from "../modal/modal-side.ts";
 import type { Check } from "./check.ts";
 import type { CommandState } from "./state.ts";
 
-/** A deployed stack as the kinds inspect it, without Pulumi. */
+/** A deployed stack, which the kinds inspect without Pulumi. */
 export interface InspectedStack {
   /** Its short name. */
   readonly name: string;
-  /** The id of what it has on this machine. */
+  /** The id of its installation on this machine. */
   readonly installation: string;
   readonly paths: InstallationPaths;
   /** The only provider to query; undefined: all that the stack uses. */
@@ -37,9 +37,9 @@ export interface Listing<Row extends Listed = Listed> {
   readonly columns: readonly string[];
   /** The cells of these columns for each changeling, in the same order. */
   readonly cells: readonly (readonly string[])[];
-  /** What is wrong, each with the command that repairs it. */
+  /** Problems, each with the command that repairs it. */
   readonly warnings: readonly string[];
-  /** What could not be read, in words; undefined if it lists all. */
+  /** Why the listing is incomplete, in words; undefined if it is complete. */
   readonly incomplete?: string | undefined;
 }
 
@@ -49,11 +49,11 @@ export interface Answer {
   readonly text: string;
 }
 
-/** The kind has no changeling of that name, not even a removed one whose log is left. */
+/** The kind has no changeling of that name, not even a removed one with a log. */
 export interface NotFound {
   /** The deployed changelings of the kind, for "did you mean". */
   readonly deployed: readonly string[];
-  /** Why it may exist nevertheless. */
+  /** Why it may exist anyway. */
   readonly unreached?: string;
 }
 
@@ -61,7 +61,7 @@ export interface NotFound {
 export interface EndedLogins {
   /** The command that prints a new login URL. */
   readonly newLogins: string;
-  /** What may bring one back, in words; undefined: nothing. */
+  /** What may restore a login, in words; undefined: nothing. */
   readonly warning?: string | undefined;
 }
 
@@ -102,16 +102,16 @@ export interface DeclaredPart<Resolved extends ResolvedChangeling = ResolvedChan
   readonly isAbsent: boolean;
 }
 
-/** What `doctor` reads for all kinds, while they already check what does not depend on it. */
+/** What `doctor` reads for all kinds. They run checks that don't depend on it in the meantime. */
 export interface Examination<Resolved extends ResolvedChangeling = ResolvedChangeling, Settings = object> {
-  /** Whether to try things and to read histories too, which takes longer. */
+  /** Whether to run trials and to read histories too, which takes longer. */
   readonly deep: boolean;
   readonly declared: Promise<DeclaredPart<Resolved, Settings>>;
   /** What the stack has on Modal; undefined: nothing, not needed, or not reached, which `doctor` reports once. */
   readonly onModal: Promise<StackOnModal | undefined>;
 }
 
-/** The checks of a kind, by what they are about. */
+/** The checks of a kind, by subject. */
 export interface Diagnosis {
   /** What the fleet file declares: its repositories, … */
   readonly declared?: readonly Check[];
@@ -126,11 +126,11 @@ export interface Diagnosis {
 export interface FileDifference {
   /** The changeling's name. */
   readonly name: string;
-  /** What the file is: "job". */
+  /** The kind of file: "job". */
   readonly file: string;
-  /** What follows from the difference, in words. */
+  /** The consequence of the difference, in words. */
   readonly words: string;
-  /** No stack's state has it, so `up` alone may not remove it. */
+  /** No stack's state contains it, so `up` alone may not remove it. */
   readonly isUnknown?: boolean;
 }
 
@@ -159,16 +159,16 @@ export interface Inspection<
   /** Prints the log and then each addition, until the user stops it. Only for kinds with the verb `logs --follow`. */
   follow?(stack: InspectedStack, name: string, print: (text: string) => void): Promise<never>;
   /**
-   * Ends all logins of its pages, and the login URLs that were not used yet, for `revoke --all`. Without it, it has none.
+   * For `revoke --all`: ends all logins of its pages, and the login URLs that were not used yet. Kinds without pages omit it.
    *
    * @returns undefined if this machine has no such page
    * @throws if they are not ended, with how to do it
    */
   endLogins?(stack: InspectedStack): Promise<EndedLogins | undefined>;
-  /** What `doctor` shows while `diagnose` is under way: "web agents". Without it, it counts as this machine. */
+  /** What `doctor` shows while `diagnose` runs: "web agents"; by default "this machine". */
   readonly checked?: string;
   /**
-   * Checks for `doctor`, also in a stack that has nothing of the kind: something may be left over.
+   * Checks for `doctor`. Called also for a stack without changelings of the kind, because there may be leftovers.
    *
    * @returns errors too; a rejection is reported for the kind as a whole
    */
@@ -177,11 +177,11 @@ export interface Inspection<
   differences?(stack: Pick<InspectedStack, "installation" | "paths">, state: readonly CommandState[]): FileDifference[];
   /** What its installed changelings use on this machine, for the checks of `doctor` that every fleet has. */
   uses?(paths: InstallationPaths): UsedHere;
-  /** What `npm start` says of its changelings at the end: how to use each of them. */
+  /** What `npm start` prints about its changelings at the end: how to use each of them. */
   introduction?(stack: Pick<InspectedStack, "paths" | "provider">): Promise<readonly string[]>;
   /**
-   * What a preview changes, in words; undefined if the change is shown elsewhere. Without it, the changed variables are
-   * shown. Secrets are not asked for.
+   * What a preview changes, in words; undefined if the change is shown elsewhere. Kinds without it get a list of the
+   * changed variables. It is not called for secrets.
    */
   describe?(command: PlannedCommand): PlannedWords | undefined;
 }

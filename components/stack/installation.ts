@@ -104,7 +104,7 @@ async function confirm(): Promise<string> {
   }
   const elsewhere = hostElsewhere(id, commands);
   if (elsewhere !== undefined) {
-    const message = `the scheduler of this stack was started on another machine, ${elsewhere}, and may run there: with one here too, everything would fire twice. To move it, end it there (or: changeling discard ${id}), then here: npm run changeling -- adopt --stack ${fullName(identity)}`;
+    const message = `the scheduler of this stack was started on another machine, ${elsewhere}, and may run there: with one here too, everything would fire twice. To move it, end it there (or: npm run changeling -- discard ${id}), then here: npm run changeling -- adopt --stack ${fullName(identity)}`;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
     await pulumi.log.warn(message);
   }
@@ -144,15 +144,15 @@ export const claimedInstallation = perRun(async (): Promise<string> => {
 /**
  * The name by which this stack's resources on Modal are found: Pulumi's own.
  *
- * @throws pulumi.RunError if the stack was renamed: its apps under the old name would keep firing
+ * @throws pulumi.RunError if the stack was renamed, because its apps would keep firing under the old name
  */
 export async function nameOnModal(): Promise<string> {
   const name = pulumi.getStack();
   const others = (await readState()).namesOnModal.filter((each) => each !== name);
   if (others.length === 0) return name;
   throw new pulumi.RunError(
-    `this stack is named ${name}, but what it has on Modal is found by the name ${others.join(", ")} and would go on firing. Name it so again: npm run pulumi -- stack rename ${others[0]}
-For another name, destroy it first, rename it, and then: npm run pulumi -- up`,
+    `this stack is named ${name}, but its resources on Modal have the name ${others.join(", ")} and would keep firing. Rename the stack back: npm run pulumi -- stack rename ${others[0]}
+To use another name, destroy the stack first, rename it, and then: npm run pulumi -- up`,
   );
 }
 

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as z from "zod/mini";
 import { commandScript } from "../command-script.ts";
+import { upCommand } from "../lib/own-commands.ts";
 import { printNote } from "../lib/terminal.ts";
 import { modalClient } from "../modal/client.ts";
 import { isModalVariable } from "../modal/environment.ts";
@@ -80,8 +81,8 @@ async function find(
 async function identityOf(variables: Variables, observed: ObservedModal): Promise<StackIdentity> {
   const { STACK: stack, MNGR_PROFILE: mngrProfile, GIT_NAME, GIT_EMAIL } = variables;
   const { userId, prefix } = observed.identity ?? adopted(variables, observed);
-  const gitName = GIT_NAME ?? observed.identity?.gitName ?? (await gitSays("user.name"));
-  const gitEmail = GIT_EMAIL ?? observed.identity?.gitEmail ?? (await gitSays("user.email"));
+  const gitName = GIT_NAME ?? observed.identity?.gitName ?? (await gitConfig("user.name"));
+  const gitEmail = GIT_EMAIL ?? observed.identity?.gitEmail ?? (await gitConfig("user.email"));
   return {
     version: 1,
     stack,
@@ -119,7 +120,8 @@ function isSame(one: StackIdentity, other: StackIdentity): boolean {
 
 function secretValues(variables: Variables, identity: StackIdentity): Record<string, string> {
   const { CHANGELINGS_MODAL_TOKEN_ID: id, CHANGELINGS_MODAL_TOKEN_SECRET: secret } = variables;
-  if (!id || !secret) throw new Error("the token for the stack's apps is not set; run `pulumi up` with a Modal token");
+  if (!id || !secret)
+    throw new Error(`the token for the stack's apps is not set; set a Modal token, then run: ${upCommand()}`);
   return {
     CHANGELINGS_MODAL_TOKEN_ID: id,
     CHANGELINGS_MODAL_TOKEN_SECRET: secret,
@@ -143,7 +145,7 @@ async function machineFiles(
   return files;
 }
 
-async function gitSays(name: string): Promise<string | undefined> {
+async function gitConfig(name: string): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)("git", ["config", name]);
     return stdout.trim() || undefined;

@@ -22,7 +22,7 @@ export interface ModalStack extends ModalStackOptions {
   readonly observed: ObservedModal | undefined;
   /** Created on the first call, after everything has been checked. */
   home(): ModalHome;
-  /** Variables for scripts. A script finds the user's token by itself, but needs one that is in the stack's config. */
+  /** Variables for scripts. A script can find the user's own token, but not one in the stack's config. */
   readonly tokenVariables: Readonly<Record<string, string>>;
 }
 
@@ -75,7 +75,7 @@ async function observeOrWarn(
   } catch (error) {
     if (!(error instanceof ModalError)) throw error;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(error.message);
-    await pulumi.log.warn(`What is on Modal could not be read, so drift is not shown: ${error.message}`);
+    await pulumi.log.warn(`The state on Modal could not be read, so drift is not shown: ${error.message}`);
     return undefined;
   }
 }

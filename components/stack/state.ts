@@ -38,8 +38,9 @@ const checkpoint = z.object({
 });
 
 /**
- * The same from the folder of a file backend, where secrets stay encrypted. @returns undefined for another backend, or
- * if there is none
+ * Reads a stack's state from the folder of a file backend. Secrets stay encrypted.
+ *
+ * @returns undefined for another backend, or if there is no such stack
  */
 export function stateInFolder(stack: StackIdentity): StackState | undefined {
   const [text] = stateFiles(stack)?.flatMap((file) => textOf(file) ?? []) ?? [];
@@ -51,7 +52,7 @@ function commandsIn(all: z.infer<typeof resourceList>): CommandState[] {
   return all.map(({ urn, inputs }) => ({ urn, environment: inputs?.environment ?? {} }));
 }
 
-/** The same from the output of `pulumi stack export`. */
+/** Reads a stack's state from the output of `pulumi stack export`. */
 export function exportedState(text: string): StackState {
   const parsed = deployment.safeParse(JSON.parse(text));
   if (!parsed.success) throw new Error("pulumi stack export printed no state");

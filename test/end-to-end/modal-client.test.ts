@@ -224,7 +224,7 @@ describe("what is wrong with Modal", () => {
     for (const work of [client.environments(), client.putSecret("x", environment, { A: "b" })]) {
       const error = await failureOf(work);
       expect(error.kind).toBe("wrong_token");
-      expect(error.message).toContain("; make a new one with: modal token new");
+      expect(error.message).toContain("; create a new one with: modal token new");
       expect(error.message).not.toContain("as-wrong-secret");
     }
   });

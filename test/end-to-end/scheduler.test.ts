@@ -204,7 +204,7 @@ describe("a mngr that does not do what it should", () => {
   afterAll(() => lab[Symbol.asyncDispose]());
 
   it("is not used while it is of another version", async () => {
-    const reason = "mngr 9.9.9 is installed, but 0.3.0 is needed; repair it with: npm run setup";
+    const reason = "mngr 9.9.9 is installed, but 0.3.0 is required; install it with: npm run setup";
     expect(await at.run("a")).toMatchObject({ outcome: "failed", reason });
     expect(lab.calls()).not.toContain("create");
     lab.wish("version", "0.3.0");

@@ -184,7 +184,7 @@ describe("a stack's installation", () => {
     const env = { ...test.env, HOME: home, MNGR_HOST_DIR: join(home, ".mngr") };
     const { code, stdout } = await pulumi(stack, ["destroy", ...quiet], { capture: true, env });
     expect(code).not.toBe(0);
-    expect(stdout).toContain(`this machine has nothing of the stack's installation ${id}`);
+    expect(stdout).toContain(`this machine has no files of the stack's installation ${id}`);
     await expectTheSameFleet();
   });
 

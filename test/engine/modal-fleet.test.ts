@@ -153,7 +153,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(JSON.parse(doctor.stdout)).toContainEqual({
       name: "app of helper",
       status: "failed",
-      detail: "its Modal Secret was deleted or made again after its app was deployed",
+      detail: "its Modal Secret was deleted or created again after its app was deployed",
       remedy: "npm start",
     });
     expect((await test.up(env)).code).toBe(0);

@@ -45,9 +45,9 @@ describe("Modal, where it can't be asked", () => {
     expect(code).not.toBe(0);
     expect(diagnosticsOf(stdout)).toEqual({
       [stackName]: [
-        "error: Modal was asked for the environments: Token validation failed for token id 'ak-emulator'; make a new one " +
+        "error: Modal was asked for the environments: Token validation failed for token id 'ak-emulator'; create a new one " +
           "with: modal token new (or at https://modal.com/settings/tokens); MODAL_TOKEN_ID and MODAL_TOKEN_SECRET in the " +
-          "environment win over every other place",
+          "environment take precedence over every other token",
       ],
     });
     expect(stdout + stderr).not.toContain("as-wrong");
@@ -82,8 +82,8 @@ describe("Modal, where it can't be asked", () => {
     expect(stdout).toContain("+ 8 to create");
     expect(diagnosticsOf(stdout)).toEqual({
       [stackName]: [
-        "warning: What is on Modal could not be read, so drift is not shown: no Modal token is set; get one with: modal " +
-          "token new; or make one at https://modal.com/settings/tokens and set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET " +
+        "warning: The state on Modal could not be read, so drift is not shown: no Modal token is set; get one with: modal " +
+          "token new; or create one at https://modal.com/settings/tokens and set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET " +
           "(in a pipeline: as its secrets)",
       ],
     });

@@ -88,7 +88,7 @@ describe("how the code gets to an agent on Modal", () => {
     mine.write({ "notes.txt": "mine" });
     const { code, stdout } = await test.pulumi(["preview", "--non-interactive"]);
     expect(code).not.toBe(0);
-    expect(stdout).toContain(`main of ${mine.folder} has a commit that origin has not`);
+    expect(stdout).toContain(`main of ${mine.folder} has a commit that origin does not have`);
     expect(stdout).toContain(`${mine.folder} has uncommitted changes`);
   });
 

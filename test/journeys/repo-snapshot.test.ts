@@ -110,7 +110,7 @@ test("a snapshot of a branch is made once, renewed when it is too old, and remov
 
   const missing = await run("apply", { BRANCH: "no-such-branch" });
   expect(missing.stderr).toBe(
-    "error: no machine to snapshot could be made: git clone: fatal: Remote branch no-such-branch not found in upstream origin\n",
+    "error: no machine to snapshot could be created: git clone: fatal: Remote branch no-such-branch not found in upstream origin\n",
   );
   expect({ code: missing.code, stdout: missing.stdout }).toEqual({ code: 1, stdout: "" });
   expect(await client.files(volume, environment, "snapshots")).toEqual([]);

@@ -1,13 +1,12 @@
 import type { NamedRepo } from "../../fleet/checks.ts";
 import { type Diagnostic, error, warning } from "../../fleet/diagnostics.ts";
 import type { Declaration } from "../../fleet/kind.ts";
+import type { Environment } from "../../git/ask-git.ts";
 import { commitsAhead, type Repository, type UsableRepository } from "../../git/refs.ts";
-import { chosenRemote, type NoRemote, type Remote, remoteOfUrl } from "../../git/remote.ts";
+import { chosenRemote, type Problem, type Remote, remoteOfUrl } from "../../git/remote.ts";
 import { isBranchName, isRepoUrl, urlProblem } from "../../git/repo-name.ts";
 import { quoted } from "../../lib/shell-command.ts";
 import type { CronOptions } from "../options.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the agents of a changeling on Modal clone, and any diagnostics. */
 export interface Clone {
@@ -51,7 +50,7 @@ export function cloneFinder(known: ReadonlyMap<string, Repository>, environment:
       ],
     };
 
-    function cloneFrom(from: Remote | NoRemote): Clone {
+    function cloneFrom(from: Remote | Problem): Clone {
       if ("url" in from) return { remote: from.url, diagnostics: [] };
       // The file does not name the repository, so report the provider, which requires a remote.
       const path = named.path.length === 0 ? place("provider") : named.path;
@@ -75,5 +74,5 @@ async function unpushed(
   if (pushed === undefined) return `the branch "${branch}" was never pushed to ${remote}`;
   const ahead = await commitsAhead(repo, { ref, of }, environment);
   if (ahead === undefined || ahead === 0) return undefined;
-  return `the branch "${branch}" has ${ahead} ${ahead === 1 ? "commit" : "commits"} that ${remote} has not`;
+  return `the branch "${branch}" has ${ahead} ${ahead === 1 ? "commit" : "commits"} that ${remote} does not have`;
 }

@@ -15,7 +15,7 @@ export const restartLoop: Supervisor = {
   isUsable: async () => true,
   isInstalled: (daemon) => existsSync(pidPath(daemon)),
   async start(daemon) {
-    // One that pauses after a crash would stay beside the new one.
+    // A loop that pauses after a crash would keep running beside the new one.
     await endLoop(daemon);
     const args = [script, daemon.folder, ...daemon.command];
     const child = spawn("/bin/sh", args, { cwd: "/", env: daemon.env, stdio: "ignore", detached: true });

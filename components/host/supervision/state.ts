@@ -56,18 +56,18 @@ export function becomeDaemon(daemon: DaemonRef, now: Date): boolean {
   // Its folder stays in place unless the home folder is moved.
   const starts = [process.execPath, process.argv[1] ?? "", daemon.folder];
   const state = { pid: process.pid, startedAt: now.toISOString(), programVersion, starts };
-  sayWho(daemon.stateFile, `${JSON.stringify(state)}\n`);
+  recordState(daemon.stateFile, `${JSON.stringify(state)}\n`);
   return true;
 }
 
 /** A daemon that can't write its state works anyway, and retries until it can. */
-function sayWho(path: string, text: string): void {
+function recordState(path: string, text: string): void {
   try {
     // The predecessor's pid may belong to another process by now.
     rmSync(path, { force: true });
     writePrivateFile(path, text);
   } catch {
-    setTimeout(() => sayWho(path, text), retryMs).unref();
+    setTimeout(() => recordState(path, text), retryMs).unref();
   }
 }
 

@@ -28,12 +28,12 @@ export function startDaemon(daemon: Daemon, timeoutMs = usualTimeoutMs): Promise
   ensureFolder(dirname(daemon.folder));
   ensureFolder(daemon.folder);
   return exclusively(daemon, async () => {
-    const supervisor = await chosen(daemon.home);
+    const supervisor = await usableSupervisor(daemon.home);
     const before = daemonState(daemon);
     if (before.alive && before.current && before.pid !== undefined)
       return { pid: before.pid, supervisor: supervisor.name };
     if (before.alive) await stop(daemon, timeoutMs);
-    // Until the daemon writes its own state, this would be read as its own.
+    // Until the daemon writes its own state, this one would be taken for it.
     rmSync(daemon.stateFile, { force: true });
     await compile(daemon);
     await supervisor.start(daemon);
@@ -84,11 +84,11 @@ export function bootInstructionsOf(daemon: Daemon): string | undefined {
 
 /** The tail of a daemon's stderr, for an error. */
 export function logTail({ folder }: Daemon): string {
-  const words = readTail(join(folder, "stderr.log"), 2000).trim();
-  return words === "" ? "it printed nothing" : words;
+  const tail = readTail(join(folder, "stderr.log"), 2000).trim();
+  return tail === "" ? "it printed nothing" : tail;
 }
 
-async function chosen(home: string): Promise<Supervisor> {
+async function usableSupervisor(home: string): Promise<Supervisor> {
   for (const supervisor of supervisors) if (await supervisor.isUsable(home)) return supervisor;
   return restartLoop;
 }
@@ -107,9 +107,9 @@ async function compile({ command, folder, env }: Daemon): Promise<void> {
   await new Promise((resolve) => child.once("error", resolve).once("close", resolve));
 }
 
-async function until<Value>(look: () => Value | undefined, timeoutMs: number): Promise<Value | undefined> {
+async function until<Value>(read: () => Value | undefined, timeoutMs: number): Promise<Value | undefined> {
   for (let waited = 0; ; waited += pauseMs) {
-    const value = look();
+    const value = read();
     if (value !== undefined || waited >= timeoutMs) return value;
     await sleep(pauseMs);
   }

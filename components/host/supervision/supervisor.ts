@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { userInfo } from "node:os";
 import type { Daemon } from "./daemon.ts";
 
-/** Keeps a program running: restarts it within seconds when it crashes, but not when it exits by itself. */
+/** Keeps a program running: restarts it within seconds when it crashes, but not when it exits with 0. */
 export interface Supervisor {
   /** For instance `systemd`. */
   readonly name: string;

@@ -53,7 +53,7 @@ export function unitText(daemon: Daemon): string {
   const environment = Object.entries(daemon.env).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`);
   return `[Unit]
 Description=${daemon.title[0]?.toUpperCase()}${daemon.title.slice(1)} of changelings, installation ${daemon.installation}
-# However often it crashed, it is started again.
+# Restart it, however often it crashes.
 StartLimitIntervalSec=0
 
 [Service]
@@ -61,7 +61,7 @@ ExecStart=${daemon.command.map((word) => quoted(word).replaceAll("$", "$$$$")).j
 ${environment.sort().join("\n")}
 Restart=on-failure
 RestartSec=2
-# The agents' terminals are not to end with it.
+# The agents' terminals must keep running when it ends.
 KillMode=process
 UMask=0077
 StandardOutput=append:${specifiersEscaped(join(daemon.folder, "stderr.log"))}

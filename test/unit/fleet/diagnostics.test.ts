@@ -101,7 +101,7 @@ const oneProblem: readonly [title: string, text: string, where: string, remedy: 
     "a former name of two",
     "[changelings.fixme-fairy]\nrenamed_from = 'x'\n[changelings.code-guardian]\nrenamed_from = 'x'",
     "config.toml:4: changelings.code-guardian.renamed_from: two changelings would use the name x: fixme-fairy was renamed from it too",
-    "remove one of them lines",
+    "remove one of the two lines",
   ],
   [
     "a former name that is its own",

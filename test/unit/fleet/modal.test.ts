@@ -110,9 +110,9 @@ describe("mngr's settings on Modal", () => {
     const theirs = 'agent_type = "of-repo"\ntemplate = "of-repo"\nrepo = "app"';
     expect(await own.diagnosticsOf(`[changelings.a]\n${theirs}`)).toEqual([]);
     expect(await own.diagnosticsOf(onModal(theirs))).toEqual([
-      'config.toml:3: changelings.a.agent_type: mngr knows no agent type "of-repo" (on Modal your own settings count, not the repository\'s)',
+      'config.toml:3: changelings.a.agent_type: mngr knows no agent type "of-repo" (on Modal only your own settings apply, not the repository\'s)',
       expect.stringContaining("→ known here: "),
-      "config.toml:4: changelings.a.template: mngr's settings have no create template \"of-repo\" (on Modal your own settings count, not the repository's)",
+      "config.toml:4: changelings.a.template: mngr's settings have no create template \"of-repo\" (on Modal only your own settings apply, not the repository's)",
       `→ define it below [create_templates] in ${mine("<folder>")}, or remove the line`,
     ]);
   });
@@ -120,7 +120,7 @@ describe("mngr's settings on Modal", () => {
   it("may define more where mngr has no profile on this machine", async () => {
     const told = await sandbox.diagnosticsOf(onModal('agent_type = "claude"\ntemplate = "own"'), { repo: "app" });
     expect(told).toEqual([
-      "config.toml:4: warning: changelings.a.template: mngr's settings have no create template \"own\" (on Modal your own settings count, not the repository's)",
+      "config.toml:4: warning: changelings.a.template: mngr's settings have no create template \"own\" (on Modal only your own settings apply, not the repository's)",
       "→ define it below [create_templates] in your mngr settings, or remove the line",
     ]);
   });

@@ -45,7 +45,7 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
     "initial_message: is empty",
     'write initial_message = "Fix one FIXME and say which.", or remove the line',
   ],
-  ['initial_message = "a\\u0000"', "initial_message: holds a NUL character", "remove it"],
+  ['initial_message = "a\\u0000"', "initial_message: contains a NUL character", "remove it"],
   ["overlap = 'que'", 'overlap: there is no overlap "que"', 'did you mean overlap = "queue"?'],
   ["overlap = 'both'", 'overlap: there is no overlap "both"', 'write overlap = "skip" or overlap = "queue"'],
   ["overlap = true", "overlap: found true", 'write overlap = "skip" or overlap = "queue"'],

@@ -159,7 +159,7 @@ describe("a remote repository", () => {
 
   it("is there", async () => {
     expect(await told(`file://${sandbox.folder}/nowhere`)).toEqual([
-      "config.toml:2: changelings.fixme-fairy.repo: there is not a repository at file://<folder>/nowhere",
+      "config.toml:2: changelings.fixme-fairy.repo: there is no repository at file://<folder>/nowhere",
       "→ correct the URL, or create the repository",
     ]);
   });

@@ -33,8 +33,8 @@ describe("a text that is longer than a program can be started with", () => {
   it("is refused for all together", async () => {
     const part = "x".repeat(90_000);
     expect(await told(`initial_message = "${part}"\nagent_args = ["${part}"]\nenv = { A = "${part}y" }`)).toEqual([
-      "config.toml:4: changelings.fixme-fairy.env: is 270,015 bytes long together with agent_args, initial_message, " +
-        "and they may be 250,000 bytes",
+      "config.toml:4: changelings.fixme-fairy.env: is 270,015 bytes long together with agent_args, initial_message; " +
+        "the limit is 250,000 bytes",
       remedy,
     ]);
   });
@@ -53,7 +53,7 @@ describe("a text that is longer than a program can be started with", () => {
     const fits = JSON.stringify({ A: "s3cret".repeat(16_000) });
     expect(checkedSize("a", fits)).toBe(fits);
     const refused = () => checkedSize("a", JSON.stringify({ A: "s3cret".repeat(22_000) }));
-    expect(refused).toThrow("the secrets of a are 132008 bytes long together, as JSON, and may be 100000");
+    expect(refused).toThrow("the secrets of a are 132008 bytes long together, as JSON; the limit is 100000");
     expect(refused).not.toThrow(/s3cret/);
   });
 

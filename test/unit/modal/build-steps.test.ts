@@ -27,9 +27,9 @@ it("prints a build once, in one of the processes that need the image", () => {
   const claim = (image: string) => claimed.size < claimed.add(image).size;
   const lines = [...build("im-a"), ...build("im-b")];
   expect(shown(lines, claim)).toHaveLength(6);
-  expect(shown(lines, claim)).toEqual(["an image that several need is being built"]);
+  expect(shown(lines, claim)).toEqual(["another deployment is building an image that this one needs too"]);
   expect(shown([...lines, ...build("im-c")], claim)).toEqual([
-    "an image that several need is being built",
+    "another deployment is building an image that this one needs too",
     "Building image im-c",
     "=> Step 0: FROM base",
     "Built image im-c in 0.32s",

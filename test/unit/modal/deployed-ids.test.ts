@@ -48,7 +48,7 @@ describe("deadId", () => {
     ...observed,
     deployedIds: new Map([["elf", [{ ...ids, ...changes }, ...more]]]),
   });
-  const gone = "was deleted or made again after its app was deployed";
+  const gone = "was deleted or created again after its app was deployed";
   it.each<[string, ObservedModal, string | undefined]>([
     ["nothing for a sound app", having({}), undefined],
     ["nothing for one of which no ids are recorded", observed, undefined],

@@ -81,7 +81,7 @@ describe("observeModal", () => {
     const { client } = fakeModal({ b: home, a: home });
     await expect(observeModal({ stack: "dev", client, localEnvironment: "c" })).rejects.toThrow(
       "the stack's home volume changelings_dev exists in several environments: a, b; " +
-        "remove those that are not its home, with: modal volume delete changelings_dev --env ENVIRONMENT",
+        "delete the wrong ones with: modal volume delete changelings_dev --env ENVIRONMENT",
     );
   });
 

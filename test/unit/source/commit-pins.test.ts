@@ -28,13 +28,13 @@ describe("whether a tip may be pinned", () => {
       "unpushed",
       { unpushed: 1, remote: "mine" },
       false,
-      [`error: main of /src/app has a commit that mine has not → push: git -C /src/app push mine main; ${allow}`],
+      [`error: main of /src/app has a commit that mine does not have → push: git -C /src/app push mine main; ${allow}`],
     ],
     [
       "far ahead",
       { unpushed: 12 },
       false,
-      [`error: main of /src/app has 12 commits that origin has not → push: git -C /src/app push origin main; ${allow}`],
+      [`error: main of /src/app has 12 commits that origin does not have → push: git -C /src/app push origin main; ${allow}`],
     ],
     ["unpushed, allowed", { unpushed: 12 }, true, []],
     [
@@ -42,7 +42,7 @@ describe("whether a tip may be pinned", () => {
       { unpushed: undefined },
       false,
       [
-        "warning: whether the remote of /src/app has the tip of main is not known → check: git -C /src/app push origin main",
+        "warning: it is unknown whether the remote of /src/app has the tip of main → check: git -C /src/app push origin main",
       ],
     ],
   ])("%s", (_, tip, allowUnpushed, wanted) => {

@@ -7,7 +7,7 @@ import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { gitCredentials, hostCredentials } from "../../../components/git/credentials.ts";
-import type { Problem } from "../../../components/git/source-remote.ts";
+import type { Problem } from "../../../components/git/remote.ts";
 import { type Branch, type Tip, tipsOf } from "../../../components/source/tip.ts";
 import { portOf } from "../../support/fault-proxy.ts";
 import { type GitServer, startGitServer } from "../../support/git-server.ts";

@@ -33,12 +33,12 @@ describe("the clone", () => {
     commit("Second");
     const told = (lines: string) => own.diagnosticsOf(onModal(`repo = "app"\n${lines}`));
     expect(await told("")).toEqual([
-      'config.toml:1: warning: changelings.fixme-fairy: the branch "main" has 1 commit that origin has not, and agents on Modal clone it from there',
+      'config.toml:1: warning: changelings.fixme-fairy: the branch "main" has 1 commit that origin does not have, and agents on Modal clone it from there',
       "→ git -C <folder>/app push origin main",
     ]);
     commit("Third");
     expect(await told('image = "snapshot"\nbranch = "main"')).toEqual([
-      'config.toml:5: warning: changelings.fixme-fairy.branch: the branch "main" has 2 commits that origin has not, and agents on Modal clone it from there',
+      'config.toml:5: warning: changelings.fixme-fairy.branch: the branch "main" has 2 commits that origin does not have, and agents on Modal clone it from there',
       "→ git -C <folder>/app push origin main",
     ]);
     expect(await told('branch = "new"')).toEqual([

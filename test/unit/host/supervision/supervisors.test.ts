@@ -17,7 +17,7 @@ const daemon = {
 it("the systemd unit names everything absolutely, restarts after a crash alone, and spares the agents' terminals", () => {
   expect(unitText(daemon)).toBe(`[Unit]
 Description=Scheduler of changelings, installation 0123456789ab
-# However often it crashed, it is started again.
+# Restart it, however often it crashes.
 StartLimitIntervalSec=0
 
 [Service]
@@ -27,7 +27,7 @@ Environment="PATH=/opt/node:/usr/bin"
 Environment="https_proxy=http://a:\\"b\\\\%%<&>@proxy"
 Restart=on-failure
 RestartSec=2
-# The agents' terminals are not to end with it.
+# The agents' terminals must keep running when it ends.
 KillMode=process
 UMask=0077
 StandardOutput=append:/home/me/.changelings/0123456789ab/scheduler/stderr.log
