@@ -16,7 +16,7 @@ export const agentVariables = {
   agentType: ["AGENT_TYPE", text],
   /** Fingerprint of the stock definition, so that a new prompt or script changes the job. */
   definition: ["AGENT_DEFINITION", optionalText],
-  /** The type passed to mngr. The agent either exits by itself (`command`) or has to settle (`conversation`). */
+  /** The type passed to mngr. AGENT_ENDS: the agent exits by itself (`command`), or it settles (`conversation`). */
   mngrType: ["MNGR_TYPE", text],
   isConversational: [
     "AGENT_ENDS",

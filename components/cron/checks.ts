@@ -40,7 +40,7 @@ export function cronDiagnostics(options: CronOptions, place: PlaceOf): Diagnosti
 export function settleDiagnostics(options: CronOptions, place: PlaceOf): Diagnostic[] {
   const { settle_seconds: settle, timeout_seconds: timeout } = options;
   if (settle < timeout) return [];
-  const message = `with ${settle} s to settle, no run ends before its timeout of ${timeout} s`;
+  const message = `with settle_seconds = ${settle}, no run ends before its timeout of ${timeout} s`;
   const remedy = "lower settle_seconds, or raise timeout_seconds";
   return [{ ...error(place("settle_seconds"), message, remedy), reads: ["timeout_seconds"] }];
 }

@@ -60,6 +60,6 @@ export class CronChangeling extends pulumi.ComponentResource {
 
 function required(name: string, modal: ModalPlace | undefined): ModalPlace {
   if (modal !== undefined) return modal;
-  const reason = 'needed for provider "modal"; give it what `await modalPlace(…)` returned';
+  const reason = 'required for provider "modal"; pass the result of `await modalPlace(…)`';
   throw invalidArgs(`changeling "${name}"`, [{ propertyPath: "modal", reason }]);
 }

@@ -75,13 +75,13 @@ function checkItem(item: string, field: Field): ScheduleProblem | undefined {
   const allowed = `write ${limits(field)}, ranges (1-5), steps (*/2) and lists of them`;
   const [range = "", step, ...rest] = item.split("/");
   const ends = range.split("-");
-  const oddity = extension
+  const nonstandard = extension
     .exec(item)
     ?.slice(1)
     .find((found) => found !== undefined);
-  if (oddity !== undefined) {
-    const remedy = oddity === "?" ? "write * instead of ?" : allowed;
-    return { message: `${JSON.stringify(oddity)} in the ${field.name} is not standard cron`, remedy };
+  if (nonstandard !== undefined) {
+    const remedy = nonstandard === "?" ? "write * instead of ?" : allowed;
+    return { message: `${JSON.stringify(nonstandard)} in the ${field.name} is not standard cron`, remedy };
   }
   if (item === "" || rest.length > 0 || ends.length > 2) return { message: unread(item, field), remedy: allowed };
   if (step !== undefined) {
@@ -123,7 +123,7 @@ function numberOf(text: string, field: Field): number | undefined {
 }
 
 function unread(item: string, field: Field): string {
-  return item === "" ? `an empty ${field.name}` : `${JSON.stringify(item)} is no ${field.name}`;
+  return item === "" ? `an empty ${field.name}` : `${JSON.stringify(item)} is not a ${field.name}`;
 }
 
 function limits({ name, least, most, names }: Field): string {

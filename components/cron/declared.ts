@@ -15,27 +15,27 @@ export interface CronContext {
 }
 
 /** The declared changeling with every option resolved. */
-export function resolvedCron(name: string, options: CronOptions, decided: CronContext): DeclaredCron {
+export function resolvedCron(name: string, options: CronOptions, context: CronContext): DeclaredCron {
   return {
     name,
     kind: "cron",
     provider: options.provider,
     agentType: options.agent_type ?? name,
-    isConversational: decided.isConversational,
+    isConversational: context.isConversational,
     schedule: normalSchedule(options.schedule),
-    timezone: ianaZone(decided.timezone) ?? decided.timezone,
+    timezone: ianaZone(context.timezone) ?? context.timezone,
     branch: options.branch,
     enabled: options.enabled,
     secrets: [...new Set(options.secrets)],
-    secretsAreExplicit: decided.secretsAreExplicit,
-    requiredSecrets: requiredSecrets(options, decided),
+    secretsAreExplicit: context.secretsAreExplicit,
+    requiredSecrets: requiredSecrets(options, context),
     template: options.template,
     initialMessage: options.initial_message,
     buildArgs: options.build_args,
     agentArgs: options.agent_args,
     env: options.env,
-    repo: decided.repo,
-    remote: decided.remote,
+    repo: context.repo,
+    remote: context.remote,
     image: options.image,
     historyDepth: options.history_depth,
     allowUnpushed: options.allow_unpushed,
@@ -113,10 +113,10 @@ export interface DeclaredCron {
   readonly renamedFrom: string | undefined;
 }
 
-/** An explicit list is required entirely; of the default list, only what the agent can't work without. */
-function requiredSecrets({ secrets, provider }: CronOptions, decided: CronContext): (readonly string[])[] {
-  if (decided.secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
-  // On this machine, git uses the person's own access.
-  const clonesWithToken = provider === "modal" && (decided.remote === undefined || !isLoopback(decided.remote));
-  return [...(clonesWithToken ? [["GITHUB_TOKEN"]] : []), ...(decided.isConversational ? [modelKeys] : [])];
+/** Every secret of an explicit list is required; of the default list, only those that the agent can't work without. */
+function requiredSecrets({ secrets, provider }: CronOptions, context: CronContext): (readonly string[])[] {
+  if (context.secretsAreExplicit) return [...new Set(secrets)].map((name) => [name]);
+  // On this machine, git uses the user's own credentials.
+  const clonesWithToken = provider === "modal" && (context.remote === undefined || !isLoopback(context.remote));
+  return [...(clonesWithToken ? [["GITHUB_TOKEN"]] : []), ...(context.isConversational ? [modelKeys] : [])];
 }

@@ -42,11 +42,12 @@ export function changelingOf(name: string, given: ChangelingOptions): DeclaredCr
   });
 }
 
-/** The URL that agents on Modal clone. If it can't be resolved, adds a diagnostic. */
+/** The URL that agents on Modal clone. Adds a diagnostic if it is unknown. */
 function cloneUrl({ repo, remote }: ChangelingOptions, found: Diagnostic[]): string | undefined {
   if (remote === undefined && !isRepoUrl(repo)) {
-    const message = "agents on Modal clone the repository by https, and where this one has its remote is not looked up";
-    found.push(error(["repo"], message, 'give remote: "https://…", or the URL as repo'));
+    const message =
+      "agents on Modal clone the repository by https, and a program's options don't say where its remote is";
+    found.push(error(["repo"], message, 'add remote: "https://…", or pass the URL as repo'));
     return undefined;
   }
   const clone = remoteOfUrl(remote ?? repo);

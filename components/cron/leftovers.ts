@@ -10,7 +10,7 @@ export const cronLeftovers: Leftovers = {
   running: (paths) => (schedulerState(paths).alive ? ["its scheduler runs"] : []),
   keptAgents(paths, repositories) {
     const agents = keptAgents(paths);
-    return () => destroyOf(agents, new Set(repositories));
+    return () => destroyIn(agents, new Set(repositories));
   },
   async remove(installation) {
     await stopScheduler(installation, { endRuns: true });
@@ -33,17 +33,16 @@ function keptAgents(paths: InstallationPaths): KeptAgent[] {
   });
 }
 
-async function destroyOf(kept: readonly KeptAgent[], repositories: ReadonlySet<string>): Promise<string[]> {
+async function destroyIn(kept: readonly KeptAgent[], repositories: ReadonlySet<string>): Promise<string[]> {
   const worktrees: string[] = [];
   for (const [profile, ofProfile] of Map.groupBy(kept, ({ mngrProfile }) => mngrProfile)) {
     const mngr = profileMngr(profile, process.env);
     const { agents } = await mngr.list();
-    const left = ofProfile.filter(({ agentId }) => agents.some(({ id }) => id === agentId));
-    const [going = [], staying = []] = [true, false].map((is) =>
-      left.filter(({ repo }) => (repo !== undefined && repositories.has(repo)) === is),
-    );
-    if (going.length > 0) await mngr.destroy(going.map(({ agentId }) => agentId));
-    worktrees.push(...staying.flatMap(({ worktree }) => worktree ?? []));
+    const existing = ofProfile.filter(({ agentId }) => agents.some(({ id }) => id === agentId));
+    const isDestroyed = ({ repo }: KeptAgent) => repo !== undefined && repositories.has(repo);
+    const destroyed = existing.filter(isDestroyed);
+    if (destroyed.length > 0) await mngr.destroy(destroyed.map(({ agentId }) => agentId));
+    worktrees.push(...existing.flatMap((agent) => (isDestroyed(agent) ? [] : (agent.worktree ?? []))));
   }
   return worktrees;
 }

@@ -154,7 +154,7 @@ describe("doctor", () => {
     expect(before.checks.get("orphans on Modal")?.detail).toBe("none");
     expect(before.checks.get("last run of fails")).toMatchObject({
       status: "warning",
-      remedy: "look into it with: changeling logs fails",
+      remedy: "see: changeling logs fails",
     });
     expect(before.checks.get("mngr on Modal")).toMatchObject({
       status: "warning",
@@ -179,13 +179,13 @@ describe("doctor", () => {
     const { code, checks } = await dev.diagnosed("--deep");
     expect(checks.get("volumes of agents on Modal")).toMatchObject({
       status: "ok",
-      detail: "2 of agents that have ended",
+      detail: "2 of ended agents",
     });
     expect(checks.has(`volume ${volumes[0]}`)).toBe(false);
     expect(checks.get(`volume ${volumes[1]}`)).toEqual({
       name: `volume ${volumes[1]}`,
       status: "warning",
-      detail: "it holds the secrets of an agent that mngr does not know, which has ended",
+      detail: "it contains the secrets of an agent that mngr does not know, which has ended",
       remedy: `remove it with: modal volume delete ${volumes[1]} --env ${environment} --yes`,
     });
     expect(checks.get("app of busy")).toMatchObject({ status: "failed", detail: "its Modal app is stopped" });

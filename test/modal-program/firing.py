@@ -11,7 +11,7 @@ from lab import GIT_WORK, MASK, PROGRAM, RUN_COMMAND, USER_ID, Lab
 
 from app_spec import AppSpec
 from fire import fire
-from place import Place
+from container import Container
 from run_records import Records
 
 TOKEN = "ghp_s3cret\"line"
@@ -79,7 +79,7 @@ class Firing(Lab):
             **changes,
         }
 
-    def place(self, environment: dict[str, str]) -> Place:
+    def container(self, environment: dict[str, str]) -> Container:
         def reload() -> None:
             for each in self.reloads:
                 each()
@@ -87,7 +87,7 @@ class Firing(Lab):
         def commit() -> None:
             self.committed += 1
 
-        return Place(
+        return Container(
             home=self.folder / "home",
             runs=self.folder / "runs",
             program=self.folder / "program",
@@ -114,7 +114,7 @@ class Firing(Lab):
         now: datetime | None = None,
         **env: str,
     ) -> dict:
-        return fire(spec or self.spec(), self.place(self.environment(**env)), cause, request, call, now)
+        return fire(spec or self.spec(), self.container(self.environment(**env)), cause, request, call, now)
 
     def line(self, run: str, event: str) -> dict:
         return json.loads((self.records.folder(run) / f"{event}.json").read_text())

@@ -2,7 +2,7 @@ import type { FileDifference, InspectedStack } from "../../stack/inspection.ts";
 import type { CommandState } from "../../stack/state.ts";
 import { installedNames } from "../local/installed-files.ts";
 
-/** Job files that are missing, and jobs that fire here although the state does not have them. */
+/** Missing job files, and jobs that fire here although the state does not contain them. */
 export function jobDifferences(
   { paths, installation }: Pick<InspectedStack, "installation" | "paths">,
   state: readonly CommandState[],
@@ -19,7 +19,7 @@ export function jobDifferences(
     ...unknown.map((name) => ({
       name,
       file: "job",
-      words: `${name} fires on this machine, and the stack's state does not have it: was it destroyed from another machine?`,
+      words: `${name} fires on this machine, but the stack's state does not contain it: was it destroyed from another machine?`,
       isUnknown: true,
     })),
   ];

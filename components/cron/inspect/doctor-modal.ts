@@ -53,7 +53,7 @@ function secretChecks({ stack, observed, apps }: CronsOnModal): Check[] {
   ];
   const missing = wanted.filter((name) => !observed.secrets.has(name));
   if (missing.length === 0) return [ok("Modal Secrets", `${wanted.length} of ${wanted.length}`)];
-  return missing.map((name) => failed(`Modal Secret ${name}`, "missing, so what needs it can't start", up()));
+  return missing.map((name) => failed(`Modal Secret ${name}`, "missing, so the apps that need it can't start", up()));
 }
 
 /** Checks the volumes of ended agents for leftover secrets. Agents of other kinds need theirs to be started again. */
@@ -65,13 +65,13 @@ async function agentVolumeChecks({ client, stack }: CronsOnModal, environment: s
   );
   const files = await inParallel(ours, modalWidth, ({ name }) => uncleanedFiles(client, environment, name));
   return [
-    ok("volumes of agents on Modal", `${ours.length} of agents that have ended`),
+    ok("volumes of agents on Modal", `${ours.length} of ended agents`),
     ...ours.flatMap(({ name, tags }, index) => {
       if (files[index]?.length === 0) return [];
-      const of = tags === undefined ? "an agent that mngr does not know" : `an agent of ${tags["changeling"]}`;
+      const agent = tags === undefined ? "an agent that mngr does not know" : `an agent of ${tags["changeling"]}`;
       return warning(
         `volume ${name}`,
-        `it holds the secrets of ${of}, which has ended`,
+        `it contains the secrets of ${agent}, which has ended`,
         `remove it with: modal volume delete ${name} --env ${environment} --yes`,
       );
     }),
@@ -85,25 +85,21 @@ async function lastRunChecks({ apps, volume, timeoutSeconds, firing }: CronsOnMo
     const last = runs.find(({ changeling }) => changeling === name);
     if (last?.outcome !== "failed" && last?.outcome !== "timed_out") return [];
     const reason = last.reason === undefined ? "" : `: ${last.reason}`;
-    return warning(
-      `last run of ${name}`,
-      `${runInWords(last)}${reason}`,
-      `look into it with: ${changelingCommand()} logs ${name}`,
-    );
+    return warning(`last run of ${name}`, `${runInWords(last)}${reason}`, `see: ${changelingCommand()} logs ${name}`);
   });
 }
 
 /** Our deployments carry their spec's digest as a tag, so a manual deployment is detected. */
 async function historyCheck({ client }: CronsOnModal, { spec, app }: RemoteApp): Promise<Check> {
   const name = `deployments of ${spec.name}`;
-  if (app === undefined) return warning(name, "there is no app, so no history");
+  if (app === undefined) return warning(name, "unknown, because there is no app");
   const [last] = await client.history(app.id);
-  if (last === undefined) return warning(name, "Modal lists none");
+  if (last === undefined) return warning(name, "Modal lists no deployment");
   if (last.tag === tagOf(spec)) return ok(name, `version ${last.version}, as applied`);
   const by = last.tag === "" ? "by hand" : `as ${last.tag}`;
   return failed(
     name,
     `version ${last.version} was deployed ${by}, not by \`pulumi up\` (${new Date(last.deployedAt * 1000).toISOString()})`,
-    `restore what is declared with: modal app stop ${spec.appName} --env ${spec.environment} --yes, then: ${up()}`,
+    `restore the declared version with: modal app stop ${spec.appName} --env ${spec.environment} --yes, then: ${up()}`,
   );
 }

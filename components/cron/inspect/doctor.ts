@@ -1,6 +1,6 @@
 import { outdatedInWords } from "../../host/supervision/state.ts";
 import { asError } from "../../lib/as-error.ts";
-import { upCommand } from "../../lib/own-commands.ts";
+import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
 import type { Diagnosis, Examination, InspectedStack } from "../../stack/inspection.ts";
 import type { DeclaredCron } from "../declared.ts";
@@ -63,13 +63,14 @@ function localChecks(stack: InspectedStack, needsNone: boolean): Check[] {
 }
 
 /**
- * A run that failed before its agent was created will fail again: a repository hook fails, a git filter is missing, …
+ * Warns if the last run failed before its agent was created: the next one will fail too. A repository's hook may fail, or
+ * a git filter may be missing.
  */
 function failedRunCheck({ paths }: InspectedStack, name: string): Check[] {
   const last = readRuns(paths, name).find(({ outcome }) => outcome !== undefined && outcome !== "skipped");
   if (last?.outcome !== "failed" || last.agentId !== undefined) return [];
-  const detail = `the last one could not start: ${last.reason ?? "no reason is recorded"}`;
-  return [warning(`runs of ${name}`, detail, `repair that, then: changeling run ${name} --wait`)];
+  const detail = `the last run could not start: ${last.reason ?? "no reason is recorded"}`;
+  return [warning(`runs of ${name}`, detail, `repair that, then run: ${changelingCommand()} run ${name} --wait`)];
 }
 
 function schedulerCheck({ paths }: InspectedStack): Check {

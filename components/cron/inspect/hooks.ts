@@ -5,12 +5,12 @@ import { GitError, gitIn } from "../../git/git.ts";
 import { gitReason } from "../../git/reason.ts";
 import { isRepoUrl } from "../../git/repo-name.ts";
 import { changelingCommand } from "../../lib/own-commands.ts";
-import { runProgram } from "../../lib/process.ts";
+import { runProgram, timedOut } from "../../lib/process.ts";
 import { mngrEnvironment } from "../../mngr/profile.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
 import type { DeclaredCron } from "../declared.ts";
 
-/** Must allow for what a hook installs; a run gives it ten minutes. */
+/** Long enough for a hook that installs something. In a run, it has ten minutes. */
 const trialSeconds = 120;
 
 /**
@@ -29,9 +29,10 @@ export async function hookChecks(
     if (hook === undefined) return [];
     const what = `hook of ${repo}`;
     const names = own.map(({ name }) => name).join(", ");
-    const none = `no run of ${names} would start: its post-checkout hook`;
-    const cause = whyItCantRun(hook, process.env["PATH"] ?? "");
-    if (cause !== undefined) return [warning(what, `${none} needs ${cause}, which is not there`, `see ${hook}`)];
+    const consequence = `no run of ${names} would start: its post-checkout hook`;
+    const missing = missingProgram(hook, process.env["PATH"] ?? "");
+    if (missing !== undefined)
+      return [warning(what, `${consequence} needs ${missing}, which is not installed`, `see ${hook}`)];
     if (!deep) {
       return [
         ok(what, `post-checkout runs at the start of each run; try it with: ${changelingCommand()} doctor --deep`),
@@ -40,7 +41,7 @@ export async function hookChecks(
     const [first] = own;
     const reason = first && (await trial(repo, first.branch));
     if (reason === undefined) return [ok(what, "post-checkout runs at the start of each run, and works")];
-    return [failed(what, `${none} fails in a new work tree: ${reason}`, `see ${hook}`)];
+    return [failed(what, `${consequence} fails in a new worktree: ${reason}`, `see ${hook}`)];
   });
   return (await Promise.all(checks)).flat();
 }
@@ -61,9 +62,9 @@ async function postCheckoutHook(repo: string): Promise<string | undefined> {
 
 async function hooksPath(git: ReturnType<typeof gitIn>): Promise<string | undefined> {
   try {
-    const said = await git.run(["config", "--show-scope", "--type=path", "--get-all", "core.hooksPath"]);
+    const printed = await git.run(["config", "--show-scope", "--type=path", "--get-all", "core.hooksPath"]);
     // Options that we pass to git on the command line do not apply to the agents' git.
-    const values = said.split("\n").filter((line) => line !== "" && !line.startsWith("command\t"));
+    const values = printed.split("\n").filter((line) => line !== "" && !line.startsWith("command\t"));
     return values.at(-1)?.replace(/^\w+\t/, "");
   } catch (error) {
     if (error instanceof GitError) return undefined;
@@ -72,7 +73,7 @@ async function hooksPath(git: ReturnType<typeof gitIn>): Promise<string | undefi
 }
 
 /** The missing program that a hook needs, as far as its text shows; undefined if none. */
-export function whyItCantRun(hook: string, path: string): string | undefined {
+export function missingProgram(hook: string, path: string): string | undefined {
   const text = readFileSync(hook, "latin1");
   const isThere = (program: string) =>
     program.startsWith("/")
@@ -96,7 +97,9 @@ async function trial(repo: string, branch: string): Promise<string | undefined> 
   try {
     const { code, stderr } = await git("add", "--quiet", "--detach", tree, branch);
     if (code === 0) return undefined;
-    return gitReason(stderr) ?? (code === 124 ? `it was not done after ${trialSeconds} s` : `exit status ${code}`);
+    return (
+      gitReason(stderr) ?? (code === timedOut ? `it did not finish within ${trialSeconds} s` : `exit status ${code}`)
+    );
   } finally {
     await git("remove", "--force", tree);
     rmSync(folder, { recursive: true, force: true });

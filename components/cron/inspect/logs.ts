@@ -56,7 +56,7 @@ async function remoteLogs(modal: CronModalSide, run: Run): Promise<{ file: strin
 }
 
 function withoutLogs(run: RunOnProvider): string {
-  if (run.outcome !== undefined) return "(its logs are gone)";
+  if (run.outcome !== undefined) return "(its logs were removed)";
   return run.provider === "local"
     ? "(it has printed nothing yet)"
     : `(its log is kept when it ends; until then: mngr connect ${run.id})`;

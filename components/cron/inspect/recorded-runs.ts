@@ -13,11 +13,11 @@ export type RunOnProvider = RecordedRun & { readonly provider: CronProvider };
 
 /** The newest runs of both providers, newest first. Warns if Modal's are not available. */
 export async function recordedRuns(
-  place: Pick<InspectedStack, "paths" | "provider">,
+  stack: Pick<InspectedStack, "paths" | "provider">,
   modal: CronModalSide,
   which: WhichRuns,
 ): Promise<RunOnProvider[]> {
-  const local = includesProvider(place, "local") ? readRuns(place.paths, which.name) : [];
+  const local = includesProvider(stack, "local") ? readRuns(stack.paths, which.name) : [];
   const remote = await fromModal(modal, ({ readRemoteRuns }, volume, { timeoutSeconds, firing }) =>
     readRemoteRuns(volume, timeoutSeconds, { ...which, firing }),
   );
@@ -25,19 +25,19 @@ export async function recordedRuns(
 }
 
 /** Due runs on this machine that wait for other runs to end, the longest wait first. */
-export function waitingRuns(place: Pick<InspectedStack, "paths" | "provider">, name?: string): Waiting[] {
-  if (!includesProvider(place, "local")) return [];
-  const waiting = installedNames(place.paths).flatMap((each) => waitingOf(place.paths, each) ?? []);
+export function waitingRuns(stack: Pick<InspectedStack, "paths" | "provider">, name?: string): Waiting[] {
+  if (!includesProvider(stack, "local")) return [];
+  const waiting = installedNames(stack.paths).flatMap((each) => waitingOf(stack.paths, each) ?? []);
   const wanted = name === undefined ? waiting : waiting.filter(({ changeling }) => changeling === name);
   return wanted.sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
 }
 
 /** The last run of each changeling on each provider. Warns if Modal's are not available. */
 export async function lastRuns(
-  place: Pick<InspectedStack, "paths" | "provider">,
+  stack: Pick<InspectedStack, "paths" | "provider">,
   modal: CronModalSide,
 ): Promise<RunOnProvider[]> {
-  const local = includesProvider(place, "local") ? readRuns(place.paths) : [];
+  const local = includesProvider(stack, "local") ? readRuns(stack.paths) : [];
   const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
   const remote = await fromModal(modal, ({ readLastRemoteRuns }, volume, { timeoutSeconds, firing }) =>
     readLastRemoteRuns(volume, timeoutSeconds, firing),
@@ -47,11 +47,11 @@ export async function lastRuns(
 
 /** One run of a changeling; undefined if it has no record. */
 export async function recordedRun(
-  place: Pick<InspectedStack, "paths" | "provider">,
+  stack: Pick<InspectedStack, "paths" | "provider">,
   modal: CronModalSide,
   { changeling, id }: RunKey,
 ): Promise<RunOnProvider | undefined> {
-  const here = includesProvider(place, "local") ? readRuns(place.paths, changeling) : [];
+  const here = includesProvider(stack, "local") ? readRuns(stack.paths, changeling) : [];
   const local = here.find((run) => run.id === id);
   if (local !== undefined) return { ...local, provider: "local" };
   const remote = await fromModal(modal, async ({ readRemoteRun }, volume, { timeoutSeconds, firing }) => {

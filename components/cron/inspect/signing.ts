@@ -12,12 +12,12 @@ export async function signingChecks(fleet: { readonly changelings: readonly Decl
   const checks = repos.map(async ([repo, own]) => {
     if (!(await signs(repo))) return [];
     const names = own.map(({ name }) => name).join(", ");
-    const detail = `git signs commits there (commit.gpgsign), also those of ${names}: without a person to unlock the key they may fail`;
+    const detail = `git signs commits there (commit.gpgsign), also those of ${names}. They may fail, because nobody unlocks the key`;
     return [
       warning(
         `commits in ${repo}`,
         detail,
-        `if they do: ${shellCommand(["git", "-C", repo, "config", "commit.gpgsign", "false"])}`,
+        `if they fail, run: ${shellCommand(["git", "-C", repo, "config", "commit.gpgsign", "false"])}`,
       ),
     ];
   });
@@ -27,9 +27,9 @@ export async function signingChecks(fleet: { readonly changelings: readonly Decl
 async function signs(repo: string): Promise<boolean> {
   try {
     const git = gitIn(repo, mngrEnvironment(process.env));
-    const said = await git.run(["config", "--show-scope", "--type=bool", "--get-all", "commit.gpgsign"]);
+    const printed = await git.run(["config", "--show-scope", "--type=bool", "--get-all", "commit.gpgsign"]);
     // Options that we pass to git on the command line do not apply to the agents' git.
-    const values = said.split("\n").filter((line) => line !== "" && !line.startsWith("command\t"));
+    const values = printed.split("\n").filter((line) => line !== "" && !line.startsWith("command\t"));
     return values.at(-1)?.endsWith("\ttrue") === true;
   } catch (error) {
     // It is not set, or there is no such repository, which other checks report.

@@ -147,7 +147,7 @@ export function waitForRun(
       clearInterval(timer);
       how();
     };
-    const look = () => {
+    const check = () => {
       const run = readRuns(paths, name).find((each) => each.id === id);
       if (run === undefined) return;
       const now = JSON.stringify(run);
@@ -155,18 +155,18 @@ export function waitForRun(
       seen = now;
       if (run.outcome !== undefined) finish(() => resolve(run));
     };
-    const unwatch = watchFolder(paths.records, look);
+    const unwatch = watchFolder(paths.records, check);
     // A crashed scheduler is restarted within seconds, so give up only if it stays away.
     let absences = 0;
     const timer = setInterval(() => {
       absences = schedulerState(paths).alive ? 0 : absences + 1;
-      look();
+      check();
       if (absences < 6) return;
       finish(() =>
-        reject(new Error(`nothing will end ${id}: the scheduler is not running; start it with: ${upCommand()}`)),
+        reject(new Error(`${id} can't end, because the scheduler is not running; start it with: ${upCommand()}`)),
       );
     }, 5000);
-    look();
+    check();
   });
 }
 

@@ -10,12 +10,12 @@ import { type Answer, answerPath, type Request, removalTimeoutMs, request, reque
  */
 export class RequestInbox {
   readonly #paths: InstallationPaths;
-  readonly #handle: (asked: Request, id: string) => Promise<Answer>;
+  readonly #handle: (received: Request, id: string) => Promise<Answer>;
   readonly #taken = new Set<string>();
   /** Answers that could not be written (a full disk). Clients that still wait get them later. */
   readonly #undelivered = new Map<string, Answer>();
 
-  constructor(paths: InstallationPaths, handle: (asked: Request, id: string) => Promise<Answer>) {
+  constructor(paths: InstallationPaths, handle: (received: Request, id: string) => Promise<Answer>) {
     this.#paths = paths;
     this.#handle = handle;
   }
@@ -26,20 +26,20 @@ export class RequestInbox {
   }
 
   /** Handles new requests. */
-  look(now: number = Date.now()): void {
+  poll(now: number = Date.now()): void {
     for (const [id, given] of this.#undelivered) this.#deliver(id, given);
     for (const file of this.#files(/^[0-9a-f-]{36}\.json$/)) {
       const id = basename(file, ".json");
       if (this.#taken.has(id)) continue;
       this.#taken.add(id);
-      const asked = this.#read(id);
-      if (asked === undefined || now - Date.parse(asked.at) > removalTimeoutMs) this.#drop(id);
-      else void this.#answer(id, asked);
+      const received = this.#read(id);
+      if (received === undefined || now - Date.parse(received.at) > removalTimeoutMs) this.#drop(id);
+      else void this.#answer(id, received);
     }
   }
 
-  async #answer(id: string, asked: Request): Promise<void> {
-    const given = await this.#handle(asked, id).catch((error: unknown): Answer => ({ error: messageOf(error) }));
+  async #answer(id: string, received: Request): Promise<void> {
+    const given = await this.#handle(received, id).catch((error: unknown): Answer => ({ error: messageOf(error) }));
     this.#deliver(id, given);
   }
 

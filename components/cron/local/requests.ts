@@ -14,7 +14,7 @@ import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { schedulerState } from "./state.ts";
 
-/** Requests to the scheduler: a file in `requests/` asks, a file next to it answers. */
+/** Requests to the scheduler: each is a file in `requests/`, and its answer is a file next to it. */
 export const request = z.union([
   /** Fires a run now, even of a disabled changeling. */
   z.object({ kind: z.literal("run"), name: z.string(), at: z.string() }),
@@ -95,11 +95,11 @@ function waitForAnswer(paths: InstallationPaths, id: string, timeoutMs: number):
       clearInterval(pulse);
       how();
     };
-    const look = () => {
+    const check = () => {
       const given = answer.safeParse(readJsonOrNull(answerPath(paths, id)));
       if (given.success) finish(() => resolve(given.data));
     };
-    const unwatch = watchFolder(paths.requests, look);
+    const unwatch = watchFolder(paths.requests, check);
     const seconds = timeoutMs / 1000;
     const whyNone = () => {
       if (!isDiskFull(paths.root))
@@ -113,10 +113,10 @@ function waitForAnswer(paths: InstallationPaths, id: string, timeoutMs: number):
     let absences = 0;
     const pulse = setInterval(() => {
       absences = schedulerState(paths).alive ? 0 : absences + 1;
-      if (absences < 4) look();
+      if (absences < 4) check();
       else finish(() => reject(new Error(`the scheduler ended before it answered; see ${logPath(paths)}`)));
     }, 2000);
-    look();
+    check();
   });
 }
 

@@ -35,7 +35,7 @@ export default commandScript({
     const { jobs, requests, scheduler } = paths;
     for (const own of [jobs, requests, scheduler]) rmSync(own, { recursive: true, force: true });
     for (const repo of removeClones(paths)) {
-      printNote(`warning: the branches of earlier runs stay in ${repo}\n`);
+      printNote(`warning: ${repo} is kept, because it contains the branches of earlier runs\n`);
     }
     removeEmptyFolders(paths);
     return { scheduler: "removed" };

@@ -22,7 +22,7 @@ import { type DueJob, isMissed, Timetable } from "./timetable.ts";
  */
 const longestWaitMs = 60_000;
 /** Collects the file events of one change. */
-const settleFilesMs = 50;
+const debounceMs = 50;
 
 /** Fires the jobs of one installation when they are due or requested. One timer serves all jobs. */
 export class Scheduler {
@@ -35,7 +35,7 @@ export class Scheduler {
   readonly #tools: ReturnType<typeof mngrs>;
   readonly #exit: (reason: string) => void;
   readonly #unwatch: (() => void)[] = [];
-  /** By changeling: due times that could not even be recorded (a full disk). */
+  /** By changeling: due times that could not be recorded, for instance on a full disk. */
   readonly #unrecorded = new Map<string, DueJob>();
   #timer: NodeJS.Timeout | undefined;
   #filesTimer: NodeJS.Timeout | undefined;
@@ -46,7 +46,7 @@ export class Scheduler {
     this.#log = log;
     this.#exit = exit;
     this.#store = new JobStore(paths);
-    this.#inbox = new RequestInbox(paths, (asked, id) => this.#handle(asked, id));
+    this.#inbox = new RequestInbox(paths, (request, id) => this.#handle(request, id));
     this.#tools = mngrs(env);
     const context = {
       installation: basename(paths.root),
@@ -85,7 +85,7 @@ export class Scheduler {
   #tick(): void {
     if (!existsSync(this.#paths.jobs)) this.#exit("its installation is gone");
     this.#readJobs();
-    this.#inbox.look();
+    this.#inbox.poll();
     const now = Date.now();
     const due = new Map(this.#unrecorded);
     this.#unrecorded.clear();
@@ -98,7 +98,7 @@ export class Scheduler {
 
   #onFiles(): void {
     clearTimeout(this.#filesTimer);
-    this.#filesTimer = setTimeout(() => this.#tick(), settleFilesMs);
+    this.#filesTimer = setTimeout(() => this.#tick(), debounceMs);
   }
 
   #readJobs(): void {
@@ -108,8 +108,8 @@ export class Scheduler {
     for (const name of this.#timetable.names()) if (!present.has(name)) this.#timetable.delete(name);
     for (const { spec, installedAt } of jobs) {
       try {
-        const dealtWith = recentDues(this.#paths, spec.name);
-        this.#timetable.set(spec, Math.max(installedAt, ...dealtWith), dealtWith);
+        const handled = recentDues(this.#paths, spec.name);
+        this.#timetable.set(spec, Math.max(installedAt, ...handled), handled);
       } catch (error) {
         this.#timetable.delete(spec.name);
         this.#log(`${spec.name} is not scheduled: ${messageOf(error)}`);
@@ -131,7 +131,7 @@ export class Scheduler {
     });
   }
 
-  /** If it can't be recorded, it is not done: it stays due until it can, or until the next due time replaces it. */
+  /** A due time that can't be recorded stays due until it can, or until the next due time replaces it. */
   #attempt(job: DueJob, work: () => Promise<unknown>): void {
     work().catch((error: unknown) => {
       if (!this.#unrecorded.has(job.name)) this.#unrecorded.set(job.name, job);
@@ -139,20 +139,20 @@ export class Scheduler {
     });
   }
 
-  async #handle(asked: Request, id: string): Promise<Answer> {
-    switch (asked.kind) {
+  async #handle(request: Request, id: string): Promise<Answer> {
+    switch (request.kind) {
       case "run": {
         this.#readJobs();
-        const job = this.#store.get(asked.name);
-        if (job === undefined) return { error: this.#whyUnknown(asked.name) };
+        const job = this.#store.get(request.name);
+        if (job === undefined) return { error: this.#whyUnknown(request.name) };
         const fired = await this.#runs.fire(job.spec, { kind: "manual" }, id);
         return "queued" in fired ? { error: "it was queued" } : fired;
       }
       case "remove":
-        this.#store.forget(asked.name);
-        this.#timetable.delete(asked.name);
-        this.#unrecorded.delete(asked.name);
-        await this.#runs.remove(asked.name, "its changeling was removed while it was running");
+        this.#store.forget(request.name);
+        this.#timetable.delete(request.name);
+        this.#unrecorded.delete(request.name);
+        await this.#runs.remove(request.name, "its changeling was removed while it was running");
         return { done: true };
       case "stop":
         await this.#runs.close("its scheduler was removed while it was running");
@@ -175,7 +175,7 @@ function whyNotCaughtUp(spec: JobSpec, cause: Cause): string | undefined {
   return late && `${why}, and ${late}`;
 }
 
-/** One client per mngr profile, so that its runs share one poll. The version is checked again until it is right. */
+/** One client per mngr profile, so that its runs share one poll. A wrong version is checked again each time. */
 function mngrs(env: NodeJS.ProcessEnv): {
   mngr: (profile: string | undefined) => Mngr;
   checkMngrVersion: (mngr: Mngr) => Promise<void>;

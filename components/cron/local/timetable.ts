@@ -33,14 +33,14 @@ interface Entry {
   considered: number;
   /** Like `considered`, from when the clock showed a later time; applies again once the clock has reached it. */
   horizon: number;
-  /** Due times that were fired, skipped or queued. They are not due again, whatever the clock does. */
-  readonly dealtWith: Set<number>;
+  /** Due times that were fired, skipped or queued. They don't become due again, even if the clock is set back. */
+  readonly handled: Set<number>;
   /** The first due time after `considered`; Infinity for a job that is disabled or never due again. */
   next: number;
 }
 
 /** How many due times are remembered individually. */
-const mostDealtWith = 500;
+const mostHandled = 500;
 
 export class Timetable {
   readonly #entries = new Map<string, Entry>();
@@ -49,16 +49,16 @@ export class Timetable {
    * Adds or updates a job.
    * @param since earlier due times are not caught up: when the job was installed, or the last recorded due time. It may
    * lie in the future, if the clock is behind or was ahead
-   * @param dealtWith due times on record
+   * @param handled due times on record
    * @throws if its schedule or zone is invalid
    */
-  set(job: TimetableJob, since: number, dealtWith: Iterable<number> = []): void {
+  set(job: TimetableJob, since: number, handled: Iterable<number> = []): void {
     const known = this.#entries.get(job.name);
     if (known !== undefined && isSame(known.job, job)) return;
     const considered = Math.max(since, known?.considered ?? Number.NEGATIVE_INFINITY);
-    const dues = new Set([...dealtWith, ...(known?.dealtWith ?? [])]);
+    const dues = new Set([...handled, ...(known?.handled ?? [])]);
     const horizon = Math.max(considered, known?.horizon ?? considered);
-    const entry = { job, considered, horizon, dealtWith: dues };
+    const entry = { job, considered, horizon, handled: dues };
     this.#entries.set(job.name, { ...entry, next: nextOf(entry) });
   }
 
@@ -79,8 +79,8 @@ export class Timetable {
       const { name, schedule, timezone } = entry.job;
       const last = lastFire(schedule, timezone, entry.next, now);
       entry.considered = last;
-      if (!entry.dealtWith.has(last)) due.push({ name, due: last, isMissed: isMissed(last, now) });
-      remember(entry.dealtWith, last);
+      if (!entry.handled.has(last)) due.push({ name, due: last, isMissed: isMissed(last, now) });
+      remember(entry.handled, last);
       entry.next = nextOf(entry);
     }
     return due;
@@ -106,11 +106,11 @@ function setClock(entry: Entry, now: number): void {
   entry.next = nextOf(entry);
 }
 
-function remember(dealtWith: Set<number>, due: number): void {
-  dealtWith.add(due);
-  for (const oldest of dealtWith) {
-    if (dealtWith.size <= mostDealtWith) return;
-    dealtWith.delete(oldest);
+function remember(handled: Set<number>, due: number): void {
+  handled.add(due);
+  for (const oldest of handled) {
+    if (handled.size <= mostHandled) return;
+    handled.delete(oldest);
   }
 }
 
@@ -119,9 +119,9 @@ function isSame(a: TimetableJob, b: TimetableJob): boolean {
 }
 
 /** The first due time after `considered` that was not handled before. @throws if its schedule or zone is invalid */
-function nextOf({ job, considered, dealtWith }: Omit<Entry, "next">): number {
+function nextOf({ job, considered, handled }: Omit<Entry, "next">): number {
   let next = nextFire(job.schedule, job.timezone, considered);
   if (!job.enabled) return Number.POSITIVE_INFINITY;
-  while (next !== undefined && dealtWith.has(next)) next = nextFire(job.schedule, job.timezone, next);
+  while (next !== undefined && handled.has(next)) next = nextFire(job.schedule, job.timezone, next);
   return next ?? Number.POSITIVE_INFINITY;
 }

@@ -1,8 +1,8 @@
-"""Builds the image of a `pinned` changeling's agents on Modal, as mngr builds it for each run.
+"""Builds the image of a `pinned` changeling's agents on Modal, in the same way as mngr does for each run.
 
-Modal finds an image again by its content: a Dockerfile that does not build fails `up`, and the first run finds the
-image built. Run by `modal run` on the machine that deploys, with the Python environment that mngr is installed in.
-Takes from the environment:
+Modal identifies an image by its content. So a Dockerfile that does not build fails `up`, and the first run need not build
+it. The deploying machine runs this with `modal run`, in the Python environment that contains mngr. It reads these
+variables:
   CHANGELING_TARBALL     path of the repository's tarball
   CHANGELING_BUILD_ARGS  JSON object: values of the Dockerfile's ARG instructions by their names
 """
@@ -24,7 +24,7 @@ app = modal.App("changelings-build")
 
 @app.local_entrypoint()
 def main() -> None:
-    # mngr's version is pinned. Through its own function the layers are the same, so that a run builds nothing again.
+    # mngr's version is pinned. Its own function produces the same layers, so that no run builds them again.
     from imbue.mngr.errors import MngrError
     from imbue.mngr_modal import instance
     from imbue.modal_proxy.direct import DirectModalInterface

@@ -1,14 +1,13 @@
 #!/bin/sh
-# Asks for the end of what goes on in a run's sandbox, from outside of it. When the sandbox then ends itself, this says
-# how: "pushes" or "snapshots".
+# Asks a run's sandbox to end, from outside. If the sandbox then ends itself, prints how: "pushes" or "snapshots".
 here=${CHANGELING_FOLDER:-/changeling}
 cd "$here" 2>/dev/null && : >stop || exit
-# The watcher pushes, records, and ends the sandbox with a snapshot. In a pattern that does not match itself.
+# The watcher pushes, records the end, and ends the sandbox with a snapshot. The pattern does not match this grep.
 if grep -qsxz "$here/watch[.]sh" /proc/[0-9]*/cmdline; then
   echo pushes
   exit
 fi
-# Nobody watches over an agent that its person has brought back, or that mngr is about to make: it is snapshotted.
+# An agent that the user started again, or that mngr is still creating, has no watcher. It is snapshotted.
 shutdown=$(cat plan/host-dir)/commands/shutdown.sh
 [ -x "$shutdown" ] || exit
 # A snapshot may take minutes; see watch.sh.

@@ -57,8 +57,7 @@ describe("a changeling from a program", () => {
     expect(reason({})).toEqual([
       {
         option: "repo",
-        reason:
-          'agents on Modal clone the repository by https, and where this one has its remote is not looked up; give remote: "https://…", or the URL as repo',
+        reason: `agents on Modal clone the repository by https, and a program's options don't say where its remote is; add remote: "https://…", or pass the URL as repo`,
       },
     ]);
     expect(reason({ remote: "/srv/app" })).toEqual([

@@ -108,7 +108,7 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
   [
     "settle_seconds = 3600",
-    "settle_seconds: with 3600 s to settle, no run ends before its timeout of 3600 s",
+    "settle_seconds: with settle_seconds = 3600, no run ends before its timeout of 3600 s",
     "lower settle_seconds, or raise timeout_seconds",
   ],
   // Secrets and variables.

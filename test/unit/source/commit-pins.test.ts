@@ -34,7 +34,9 @@ describe("whether a tip may be pinned", () => {
       "far ahead",
       { unpushed: 12 },
       false,
-      [`error: main of /src/app has 12 commits that origin does not have → push: git -C /src/app push origin main; ${allow}`],
+      [
+        `error: main of /src/app has 12 commits that origin does not have → push: git -C /src/app push origin main; ${allow}`,
+      ],
     ],
     ["unpushed, allowed", { unpushed: 12 }, true, []],
     [

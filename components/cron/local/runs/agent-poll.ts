@@ -17,8 +17,8 @@ export class AgentPoll {
   readonly #log: Log;
   readonly #listeners = new Set<Listener>();
   #timer: NodeJS.Timeout | undefined;
-  #lookedAt = Date.now();
-  #isLooking = false;
+  #polledAt = Date.now();
+  #isPolling = false;
 
   constructor(log: Log) {
     this.#log = log;
@@ -27,7 +27,7 @@ export class AgentPoll {
   /** @returns a function that stops listening */
   listen(mngr: Mngr, periodMs: Listener["periodMs"], see: (listed: Listed) => void): () => void {
     const listener = { mngr, periodMs, since: Date.now(), see };
-    if (this.#listeners.size === 0) this.#lookedAt = Date.now();
+    if (this.#listeners.size === 0) this.#polledAt = Date.now();
     this.#listeners.add(listener);
     this.#arm();
     return () => {
@@ -38,22 +38,22 @@ export class AgentPoll {
 
   #arm(): void {
     clearTimeout(this.#timer);
-    if (this.#listeners.size === 0 || this.#isLooking) return;
+    if (this.#listeners.size === 0 || this.#isPolling) return;
     const now = Date.now();
     const period = Math.min(...[...this.#listeners].map(({ periodMs, since }) => periodMs(now - since)));
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, this.#lookedAt + period - Date.now()));
+    this.#timer = setTimeout(() => void this.#poll(), Math.max(0, this.#polledAt + period - Date.now()));
   }
 
-  async #look(): Promise<void> {
-    this.#isLooking = true;
+  async #poll(): Promise<void> {
+    this.#isPolling = true;
     const mngrs = new Set([...this.#listeners].map(({ mngr }) => mngr));
-    await Promise.all([...mngrs].map((mngr) => this.#lookWith(mngr)));
-    this.#isLooking = false;
-    this.#lookedAt = Date.now();
+    await Promise.all([...mngrs].map((mngr) => this.#pollWith(mngr)));
+    this.#isPolling = false;
+    this.#polledAt = Date.now();
     this.#arm();
   }
 
-  async #lookWith(mngr: Mngr): Promise<void> {
+  async #pollWith(mngr: Mngr): Promise<void> {
     // Listeners added while mngr runs may be missing from its result.
     const present = [...this.#listeners].filter((listener) => listener.mngr === mngr);
     try {
@@ -61,7 +61,7 @@ export class AgentPoll {
       for (const listener of present) if (this.#listeners.has(listener)) listener.see(listed);
     } catch (error) {
       // A failed poll says nothing about the agents.
-      this.#log(`could not look at the agents: ${error instanceof Error ? error.message : error}`);
+      this.#log(`could not list the agents: ${error instanceof Error ? error.message : error}`);
     }
   }
 }

@@ -13,25 +13,25 @@ import { projectTables } from "../../../mngr/project-tables.ts";
 import { readSecrets } from "../../../secrets/installed.ts";
 import type { JobSpec } from "../job.ts";
 import type { RunContext } from "./context.ts";
-import { deleteBranchIfEmpty, stopFollowing } from "./git.ts";
+import { deleteBranchIfEmpty, unsetUpstream } from "./git.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { prepareRepository, repositoryFolder } from "./repository.ts";
-import { baseCommitOf, baseRefOf, noteStart } from "./start.ts";
+import { baseCommitOf, baseRefOf, recordStart } from "./start.ts";
 
 /**
  * `mngr create` waits until a conversational agent is ready and has received its message. After this time it counts as
  * hung.
  */
 const createTimeoutMs = 600_000;
-/** A started process has written its id by then. */
+/** How long a started process may take to write its id. */
 const pidTimeoutMs = 10_000;
 
 const runCommand = join(dirname(fileURLToPath(import.meta.url)), "run-command.sh");
 
-/** No agent could be created; the message says why. No agent of the run is left. */
+/** No agent could be created, for the reason in the message. None of the run exists. */
 export class CreateError extends Error {}
 
-/** An agent of the run may be left that could not be destroyed. The run is not over until it is. */
+/** An agent of the run may exist that could not be destroyed. The run is open until it is. */
 export class LeftoverError extends Error {}
 
 export interface CreatedAgent {
@@ -84,13 +84,15 @@ async function createdBy(
     const git = gitIn(repositoryFolder(context.paths, plan.spec.repo), context.env);
     // The agent exists even if git fails. Throwing here would leave it running without its timeout.
     const branch = branchOf(plan.id);
-    await stopFollowing(git, branch, baseRefOf(files)).catch((error: unknown) =>
-      context.log(`${plan.id}: ${branch} may follow its base: ${error instanceof Error ? error.message : error}`),
+    await unsetUpstream(git, branch, baseRefOf(files)).catch((error: unknown) =>
+      context.log(
+        `${plan.id}: ${branch} may have its base as upstream: ${error instanceof Error ? error.message : error}`,
+      ),
     );
     const worktree = await worktreeOf(git, branch, plan.id).catch(() => undefined);
     return { agentId: created.agentId, base: baseCommitOf(files), worktree };
   }
-  await clearAway(plan, created, context);
+  await removeLeftovers(plan, created, context);
   if (interruption.aborted) throw new CreateError(String(interruption.reason));
   const log = readTextIfAny(files.createLog) ?? "";
   const message = created?.message ?? (log.trim() === "" ? "it was interrupted" : errorLine(log));
@@ -113,7 +115,7 @@ async function startCreate(
   const { GITHUB_TOKEN: token } = { ...spec.agent.env, ...secrets };
   const gh = token === undefined ? {} : { GH_TOKEN: token };
   ensureFolder(dirname(files.env));
-  await noteStart(files, repository, context.env);
+  await recordStart(files, repository, context.env);
   writePrivateFile(files.env, envFileText({ ...identity, ...gh, ...spec.agent.env, ...secrets }));
   writePrivateFile(files.secretNames, Object.keys({ ...gh, ...secrets }).join("\n"));
   if (spec.agent.message !== undefined) writePrivateFile(files.prompt, spec.agent.message);
@@ -203,10 +205,10 @@ function isCreateOf({ id }: RunPlan, pid: number): boolean {
 }
 
 /**
- * Destroys the agent that a failed or killed create may leave, because nothing can start it again.
- * @throws if an agent may be left
+ * Destroys the agent that a failed or killed create may have left. Nothing could start it again.
+ * @throws if an agent may still exist
  */
-async function clearAway(plan: RunPlan, created: Created | undefined, context: RunContext): Promise<void> {
+async function removeLeftovers(plan: RunPlan, created: Created | undefined, context: RunContext): Promise<void> {
   if (created?.kind === "error" && created.errorClass === "DuplicateAgentNameError") return;
   await destroyLeftover(plan, context);
   // The create failed because the branch already existed, so the branch is not ours to delete.
@@ -220,7 +222,7 @@ async function clearAway(plan: RunPlan, created: Created | undefined, context: R
     await deleteBranchIfEmpty(git, branch);
   } catch (error) {
     context.log(
-      `${plan.id}: could not clear away what its create left: ${error instanceof Error ? error.message : error}`,
+      `${plan.id}: could not remove what mngr create left: ${error instanceof Error ? error.message : error}`,
     );
   }
 }

@@ -1,22 +1,23 @@
 #!/bin/sh
-# What a run did, as git shows it: which commits it made, where they are, and what it left uncommitted, whatever branch
-# its agent put them on. Both providers use it: the watcher in a sandbox, and the scheduler on this machine.
+# Reports what a run did, as git shows it: its commits, the branches that contain them, and uncommitted changes, on
+# whatever branch the agent worked. The watcher in a sandbox uses it, and the scheduler on this machine.
 #
 # git-work.sh begin FOLDER
-#   Before the agent starts. Prints the refs and work trees of the repository, for `end` to compare with.
+#   Call it before the agent starts. Prints the refs and worktrees of the repository, which `end` compares with.
 # git-work.sh end FOLDER START BASE OWN [WORK_TREE]
-#   After it has ended. START is the file with what `begin` printed, BASE the full ref that the run started from
-#   (refs/heads/main, refs/remotes/origin/main), OWN the branch that was made for the run. WORK_TREE is the agent's, in a
-#   repository that others use too (empty: it is gone); without it the whole repository is the agent's. Prints lines:
+#   Call it after the agent has ended. START is the file with the output of `begin`, BASE the full ref that the run
+#   started from (refs/heads/main, refs/remotes/origin/main), OWN the branch that was created for the run. WORK_TREE is the
+#   agent's worktree in a repository that others use too (empty: it no longer exists). Without it, everything in the
+#   repository is the agent's. Prints lines:
 #     commit HASH SUBJECT    the newest 100, newest first; a subject has at most 200 columns
-#     branch COUNT NAME      a local branch that holds COUNT of them
-#     changed                at least one branch differs in content from what it was made from
-#     dirty STATUS NAME      a file with changes that no commit holds
-#     warning TEXT           what happened to the base branch, its remotes, and to branches of unknown origin
+#     branch COUNT NAME      a local branch that contains COUNT of them
+#     changed                at least one branch differs in content from the commit that it was created from
+#     dirty STATUS NAME      a file with uncommitted changes
+#     warning TEXT           what happened to the base branch, to its remotes, and to branches of unknown origin
 #
-# A commit is the run's when a branch of the run's holds it, and nothing else does that was there at the start, nor the
-# base branch, nor a remote, except where the agent pushed it there. The agent can write the repository: nothing here
-# believes more than refs and reflogs, and no hook or monitor of the repository's is started.
+# A commit is the run's if one of the run's branches contains it, and neither a ref from the start, nor the base branch, nor
+# a remote contains it, except if the agent pushed it there. The agent can write to the repository, so this relies only on
+# refs and reflogs, and runs none of the repository's hooks and monitors.
 set -u
 export LC_ALL=C GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1 GIT_NO_LAZY_FETCH=1
 
@@ -27,7 +28,7 @@ git() { command git -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.
 
 refs() { git for-each-ref --format='%(objectname) %(refname)' "$@"; }
 
-# Prints the folders of all work trees, the main one first.
+# Prints the folders of all worktrees, the main one first.
 work_trees() { git worktree list --porcelain | sed -n 's/^worktree //p'; }
 
 if [ "$command" = begin ]; then
@@ -58,7 +59,7 @@ commits() { if [ "$1" = 1 ]; then printf '1 commit'; else printf '%s commits' "$
 
 physical() { (cd "$1" 2>/dev/null && pwd -P) || printf '%s\n' "$1"; }
 
-# Prints the folder of git's files for a linked work tree, and a tab, and the work tree.
+# For each linked worktree, prints the folder with git's own files, a tab, and the worktree's folder.
 linked_trees() {
   for files in "$common"/worktrees/*/; do
     [ -f "$files/gitdir" ] || continue
@@ -68,7 +69,7 @@ linked_trees() {
   done
 }
 
-# The reflogs of HEAD in the agent's work trees: its own, and those that it made below it.
+# The reflogs of HEAD in the agent's worktrees: its own, and those that it created below it.
 : >"$scratch/log"
 own_files=''
 if [ "$shared" = no ]; then
@@ -85,13 +86,13 @@ elif [ -n "$tree" ]; then
     cat "$files/logs/HEAD" >>"$scratch/log" 2>/dev/null
   done <"$scratch/linked"
 fi
-# Wherever its HEAD has been, and the commits among them that were made there.
+# All commits that its HEAD pointed to, and those of them that were created there.
 awk '{ print $2 }' "$scratch/log" | sort -u >"$scratch/seen"
 awk -F '\t' '$2 ~ /^(commit|cherry-pick|revert|am|rebase \((pick|reword|edit|squash|fixup|continue)\))|Merge made by/ {
   split($1, field, " "); print field[2]
 }' "$scratch/log" | sort -u >"$scratch/made"
 
-# Reflogs of HEAD in the work trees that were there before: what people, and other runs, did meanwhile.
+# The reflogs of HEAD in the worktrees that existed before: what people and other runs did in the meantime.
 : >"$scratch/others"
 if [ "$shared" = yes ]; then
   sed -n 's/^worktree //p' "$start" | while IFS= read -r each; do
@@ -100,7 +101,7 @@ if [ "$shared" = yes ]; then
   done
 fi
 
-# True for a remote's branch that the agent pushed, as far as this repository can know.
+# True for a remote's branch that the agent pushed, as far as this repository shows.
 is_pushed() {
   case $(git reflog show --format=%gs -1 "$1" 2>/dev/null) in 'update by push'*) return 0 ;; esac
   has_line "$(is "$1")" "$scratch/made"
@@ -110,7 +111,7 @@ if [ "$shared" = no ]; then
   head=$(is HEAD)
   head_branch=$(git symbolic-ref --quiet HEAD)
 else
-  # Prints what git says of the agent's work tree after this word.
+  # Prints the value of a key in git's listing of the agent's worktree.
   of_tree() {
     git worktree list --porcelain | awk -v tree="worktree $tree" -v key="$1" '
       $1 == "worktree" { inside = $0 == tree }
@@ -124,7 +125,7 @@ fi
 refs refs/heads refs/remotes >"$scratch/now"
 awk 'NR == FNR { before[$0]; next } !($0 in before)' "$start" "$scratch/now" >"$scratch/changed"
 
-# What is not the run's, as arguments of rev-list.
+# Everything that does not belong to the run, as arguments of rev-list.
 {
   sed -n 's/^\([0-9a-f]\{40,\}\) .*/^\1/p' "$start"
   refs "$base" "refs/remotes/*/$branch" | sed 's/^\([0-9a-f]*\) .*/^\1/'
@@ -147,14 +148,14 @@ while read -r hash ref; do
 done <"$scratch/changed"
 cut -d ' ' -f 1 "$scratch/unknown" | sed 's/^/^/' >"$scratch/not-others"
 
-# rev-list of a commit without what is not the run's.
+# rev-list of a commit, without everything that does not belong to the run.
 list() {
   tip=$1
   shift
   { echo "$tip"; cat "$scratch/not" "$scratch/not-others"; } | git rev-list --ignore-missing --stdin "$@"
 }
 
-# Commits that no branch holds go with the work tree: they get one.
+# Commits on no branch would be lost with the worktree, so they get a branch.
 if [ -n "$head" ] && [ -z "$head_branch" ]; then
   loose=$({ echo "$head"; cut -d ' ' -f 1 "$scratch/branches" | sed 's/^/^/'; cat "$scratch/not" "$scratch/not-others"; } |
     git rev-list --ignore-missing --count --stdin)
@@ -175,7 +176,7 @@ fi
 } | grep . | git rev-list --ignore-missing --stdin --topo-order --max-count=100 --encoding=UTF-8 \
   --format='%H %<(200,trunc)%s' | grep -v '^commit ' | sed 's/^/commit /; s/ *$//' | cut -c 1-1000
 
-# True when a commit's content is that of none of the commits that the run's work was made from.
+# True if a commit differs in content from every commit that the run's work is based on.
 differs() {
   list "$1" --boundary | sed -n 's/^-\(.*\)/\1^{tree}/p' | git cat-file --batch-check='%(objectname)' >"$scratch/bases"
   [ -s "$scratch/bases" ] || echo "$none" >"$scratch/bases"
@@ -201,7 +202,7 @@ fi 2>/dev/null | sed 's/^/dirty /'
 
 warn() { printf 'warning %s\n' "$1"; }
 
-# Says what happened to a branch that was not the run's to move.
+# Warns if a branch moved that the run must not move.
 check_moved() {
   ref=$1 name=${1#refs/*/} old=$(was "$1") new=$(is "$1")
   case $ref in refs/remotes/*) name=${1#refs/remotes/} ;; esac
@@ -228,7 +229,7 @@ check_moved() {
   case $ref in
     refs/remotes/*) ! is_pushed "$ref" || warn "$name was pushed to while it ran, $step" ;;
     *)
-      # What was only pulled is on a remote.
+      # Commits that were only pulled are on a remote.
       rest=$({ echo "$new"; echo "^$old"; refs "refs/remotes/*/$branch" | sed 's/^\([0-9a-f]*\) .*/^\1/'; } |
         git rev-list --count --stdin)
       [ "$rest" = 0 ] || warn "$name was moved while it ran, $step: $(commits "$rest") more than before"

@@ -41,8 +41,8 @@ export async function namedBase(git: Git, ref: string): Promise<Base> {
   return { ref, name: (await git.run(["for-each-ref", "--format=%(refname:short)", ref])).trim() };
 }
 
-/** A plain `git push` would push a branch with this upstream onto its base. */
-export async function stopFollowing(git: Git, branch: string, base: string): Promise<void> {
+/** Otherwise a plain `git push` would push the branch onto its base. @param base the upstream to remove */
+export async function unsetUpstream(git: Git, branch: string, base: string): Promise<void> {
   const upstream = await git.run(["for-each-ref", "--format=%(upstream)", `refs/heads/${branch}`]);
   if (upstream.trim() === base) await git.run(["branch", "--unset-upstream", branch]);
 }

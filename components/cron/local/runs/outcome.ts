@@ -21,7 +21,7 @@ export type Ending =
   /** Ended on request, with the reason. */
   | { readonly kind: "interrupted"; readonly reason: string };
 
-/** What can be observed once the agent has been stopped. */
+/** What can be observed after the agent was stopped. */
 export interface Leftovers extends Pick<Work, "commits" | "isChanged" | "uncommitted"> {
   /** Absolute path; undefined if the worktree no longer exists. */
   readonly worktree: string | undefined;

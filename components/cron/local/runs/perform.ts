@@ -12,7 +12,7 @@ import { type CreatedAgent, CreateError, createAgent, LeftoverError } from "./cr
 import { type Ending, type RunResult, resultOf, warningOfUncommitted } from "./outcome.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { refreshBase, repositoryFolder } from "./repository.ts";
-import { baseRefOf, noteMissingStart, startWarnings } from "./start.ts";
+import { baseRefOf, recordMissingStart, startWarnings } from "./start.ts";
 import { watchAgent } from "./watch-agent.ts";
 import { noWork, type Work, workSince } from "./work.ts";
 
@@ -55,8 +55,8 @@ function tryRecord(line: RecordLine, { paths, log }: RunContext): boolean {
 function createdLine({ id, spec }: RunPlan, { agentId, base, worktree }: CreatedAgent): RecordLine {
   const at = new Date().toISOString();
   const from = base === undefined ? {} : { base };
-  const place = worktree === undefined ? {} : { worktree };
-  return { event: "created", at, changeling: spec.name, id, agentId, ...from, ...place };
+  const where = worktree === undefined ? {} : { worktree };
+  return { event: "created", at, changeling: spec.name, id, agentId, ...from, ...where };
 }
 
 function endedLine({ id, spec }: RunPlan, { outcome, reason, work }: Conclusion): RecordLine {
@@ -148,28 +148,28 @@ function recordable(plan: RunPlan, conclusion: Conclusion, context: RunContext):
 /** Stops the agent before observing its work, because a running agent could still change it. */
 async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, context: RunContext): Promise<Conclusion> {
   const { spec } = plan;
-  const complaints: string[] = [];
+  const problems: string[] = [];
   if (spec.agent.isConversational && ending.kind !== "destroyed") {
     // The agent is stopped in any case: it would go on working, and costing money.
     await saveConversation(plan, agent.agentId, context).catch((error: unknown) =>
       context.log(`${plan.id}: its conversation could not be saved: ${messageOf(error)}`),
     );
   }
-  if (ending.kind !== "destroyed") complaints.push(...(await stopAgent(plan, agent.agentId, ending, context)));
+  if (ending.kind !== "destroyed") problems.push(...(await stopAgent(plan, agent.agentId, ending, context)));
   const work = await workOf(plan, agent, context).catch((error: unknown) => {
-    complaints.push(`what it did is not known: ${messageOf(error)}`);
+    problems.push(`what it did is not known: ${messageOf(error)}`);
     return noWork;
   });
   if (ending.kind === "vanished" && isDiskFull(context.paths.root)) {
-    complaints.push(`the disk of ${context.paths.root} is full, so its exit status may be lost`);
+    problems.push(`the disk of ${context.paths.root} is full, so its exit status may be lost`);
   }
   const leftovers = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds };
-  const verdict = resultOf(ending, leftovers);
-  const reason = [verdict.reason, ...complaints].filter((each) => each !== undefined).join("; ");
+  const result = resultOf(ending, leftovers);
+  const reason = [result.reason, ...problems].filter((each) => each !== undefined).join("; ");
   const uncommitted = warningOfUncommitted(leftovers);
   const warnings = [...startWarnings(filesOf(plan, context)), ...(uncommitted ? [uncommitted] : []), ...work.warnings];
   return {
-    outcome: verdict.outcome,
+    outcome: result.outcome,
     reason: reason === "" ? undefined : reason,
     work: { ...work, warnings },
   };
@@ -182,12 +182,12 @@ function filesOf({ spec, id }: RunPlan, { paths }: RunContext): RunFiles {
 async function workOf(plan: RunPlan, { base, worktree }: CreatedAgent, context: RunContext): Promise<Work> {
   const files = filesOf(plan, context);
   const folder = repositoryFolder(context.paths, plan.spec.repo);
-  await noteMissingStart(files, { folder, branch: branchOf(plan.id), base }, context.env);
+  await recordMissingStart(files, { folder, branch: branchOf(plan.id), base }, context.env);
   const { GITHUB_TOKEN: token } = readSecrets(context.paths, plan.spec.name);
   await refreshBase(context.paths, plan.spec, context.env, token).catch((error: unknown) =>
     context.log(`${plan.id}: ${messageOf(error)}`),
   );
-  const place = {
+  const scope = {
     folder,
     start: files.refs,
     base: baseRefOf(files),
@@ -195,7 +195,7 @@ async function workOf(plan: RunPlan, { base, worktree }: CreatedAgent, context: 
     worktree,
     isShared: true,
   };
-  return workSince(place, context.env);
+  return workSince(scope, context.env);
 }
 
 async function saveConversation(plan: RunPlan, agentId: string, context: RunContext): Promise<void> {

@@ -32,7 +32,7 @@ export interface RunFiles {
   readonly env: string;
   /** What mngr prints to stderr while it creates the agent. */
   readonly createLog: string;
-  /** mngr's answer, as JSON lines. Once this file exists, mngr may have been started. */
+  /** mngr's output, as JSON lines. Once this file exists, mngr may have been started. */
   readonly createOutput: string;
   /** The id of mngr's process and group, written by the process itself before it becomes mngr. */
   readonly createPid: string;

@@ -17,13 +17,13 @@ export function repositoryFolder(paths: InstallationPaths, repo: string): string
   return join(paths.repos, createHash("sha256").update(repo).digest("hex").slice(0, 16));
 }
 
-const updating = new Map<string, Promise<unknown>>();
+const updates = new Map<string, Promise<unknown>>();
 
 /** Serializes work per repository, because two runs must not clone or fetch it concurrently. */
 function inTurn<Value>(folder: string, work: () => Promise<Value>): Promise<Value> {
-  const before = updating.get(folder) ?? Promise.resolve();
+  const before = updates.get(folder) ?? Promise.resolve();
   const update = before.catch(() => undefined).then(work);
-  updating.set(folder, update);
+  updates.set(folder, update);
   return update;
 }
 
@@ -31,7 +31,7 @@ export interface Prepared {
   readonly folder: string;
   /** The ref that new branches start from. */
   readonly base: Base;
-  /** What a person should know about it, in words. */
+  /** For people, in words. */
   readonly warnings: readonly string[];
 }
 
@@ -65,9 +65,9 @@ export async function prepareRepository(
   if (isAbsolute(repo)) {
     if (!existsSync(folder)) throw new GitError(`the repository ${folder} does not exist`);
     const followed = declared.fetch === false ? undefined : await followedBy(git, branch);
-    const trouble = await fetchFollowed(folder, followed, env, { token, timeoutSeconds: fetchSeconds.before });
+    const failure = await fetchFollowed(folder, followed, env, { token, timeoutSeconds: fetchSeconds.before });
     const { base, warning } = await baseOf(git, branch, followed?.ref);
-    return { folder, base, warnings: [trouble, warning].filter((each) => each !== undefined) };
+    return { folder, base, warnings: [failure, warning].filter((each) => each !== undefined) };
   }
   const gitEnv = { ...env, ...hostCredentials(repo, token) };
   await inTurn(folder, () => cloneOrFetch(paths, repo, folder, gitEnv));

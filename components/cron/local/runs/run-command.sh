@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs an agent's command, and leaves what came of it where it can be read: mngr itself tells no exit status.
+# Runs an agent's command and records its exit status, which mngr does not report.
 # usage: run-command.sh RUN_FOLDER COMMAND [ARGUMENT...]
-# Output goes to RUN_FOLDER/output.log, without the values of the variables that RUN_FOLDER/secrets names; at the end
-# RUN_FOLDER/exit.json appears, whole, and an event of mngr's.
+# The output goes to RUN_FOLDER/output.log. The values of the variables that RUN_FOLDER/secrets names are redacted from
+# it. At the end, this writes RUN_FOLDER/exit.json atomically, and an event for mngr.
 set -u
 run_folder=$1
 here=$(dirname "$0")
-# Beside this file on Modal; here where everything that redacts finds it.
+# On Modal it is next to this file; on this machine it is in lib/.
 mask_program=$here/mask.awk
 [ -e "$mask_program" ] || mask_program=$here/../../../lib/mask.awk
 shift
@@ -16,7 +16,7 @@ echo "Its output goes to $run_folder/output.log"
 names=$(cat "$run_folder/secrets" 2>/dev/null)
 
 mask() {
-  # mawk alone waits for a full buffer, unless it is told not to.
+  # By default, mawk waits until its input buffer is full.
   case $(awk -W version 2>&1 </dev/null | head -n 1) in mawk*) set -- -W interactive ;; *) set -- ;; esac
   MASKED=$names LC_ALL=C awk "$@" -f "$mask_program"
 }
@@ -28,7 +28,7 @@ if [ -z "$names" ]; then
 elif mask </dev/null >/dev/null 2>&1 && mkfifo "$pipe"; then
   { mask <"$pipe" >>"$run_folder/output.log" 2>/dev/null; : >"$run_folder/output.done"; } &
   "$@" >"$pipe" 2>&1 </dev/null || status=$?
-  # What the command left running holds the pipe; it is not waited for.
+  # Processes that the command left running keep the pipe open, so don't wait for its end.
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
     [ ! -e "$run_folder/output.done" ] || break
     sleep 0.1
@@ -40,7 +40,7 @@ else
 fi
 
 ended_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-# On a full disk it is tried for a minute: without this file nobody knows how the command ended.
+# Retry for a minute if the disk is full: without this file, nobody knows how the command ended.
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
   if printf '{"exitCode":%d,"endedAt":"%s"}\n' "$status" "$ended_at" >"$run_folder/exit.json.new" &&
     mv "$run_folder/exit.json.new" "$run_folder/exit.json"; then

@@ -6,7 +6,7 @@ import { refsOf } from "./work.ts";
 /** The baseline for a run's work: the ref that it started from, and all refs of the repository at that time. */
 
 /** @throws GitError */
-export async function noteStart(
+export async function recordStart(
   files: RunFiles,
   { folder, base, warnings }: Prepared,
   env: Readonly<Record<string, string>>,
@@ -39,7 +39,7 @@ export function baseRefOf(files: RunFiles): string {
 }
 
 /** For a run of an older version, which recorded no baseline: uses the current refs of others instead. */
-export async function noteMissingStart(
+export async function recordMissingStart(
   files: RunFiles,
   { folder, branch, base }: { readonly folder: string; readonly branch: string; readonly base: string | undefined },
   env: Readonly<Record<string, string>>,

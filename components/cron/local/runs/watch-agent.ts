@@ -44,7 +44,7 @@ export function watchAgent(
       resolve(ending);
     };
     // A recorded exit status wins over anything else that can be observed by now.
-    const look = (otherwise?: () => Ending | undefined) => {
+    const check = (otherwise?: () => Ending | undefined) => {
       try {
         const exit = exitFile.safeParse(readJsonOrNull(files.exit));
         if (exit.success && Date.parse(exit.data.endedAt) < deadline) {
@@ -60,20 +60,20 @@ export function watchAgent(
       }
     };
     const see = ({ agents, isComplete }: Listed) =>
-      look(() => {
+      check(() => {
         const agent = agents.find(({ id }) => id === agentId);
         return agent === undefined && !isComplete ? undefined : settling.see(agent, Date.now());
       });
-    const onInterruption = () => look();
+    const onInterruption = () => check();
     interruption.addEventListener("abort", onInterruption);
-    const timer = setTimeout(() => look(), Math.min(Math.max(deadline - Date.now(), 0), longestTimerMs));
+    const timer = setTimeout(() => check(), Math.min(Math.max(deadline - Date.now(), 0), longestTimerMs));
     ends.push(
-      watchFolder(files.folder, () => look()),
+      watchFolder(files.folder, () => check()),
       () => clearTimeout(timer),
       () => interruption.removeEventListener("abort", onInterruption),
       context.poll.listen(context.mngr(spec.mngrProfile), (listeningMs) => pollPeriod(spec, listeningMs), see),
     );
-    look();
+    check();
   });
 }
 

@@ -46,8 +46,8 @@ export interface WorkScope {
 }
 
 /** @throws GitError */
-export async function workSince(place: WorkScope, env: Environment): Promise<Work> {
-  const { folder, start, base, branch, worktree = "", isShared } = place;
+export async function workSince(scope: WorkScope, env: Environment): Promise<Work> {
+  const { folder, start, base, branch, worktree = "", isShared } = scope;
   return parseWork(await gitWork(["end", folder, start, base, branch, ...(isShared ? [worktree] : [])], env));
 }
 

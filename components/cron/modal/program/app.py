@@ -1,10 +1,10 @@
-"""The Modal app of one cron changeling: a scheduled function that starts an agent in a sandbox, and is done.
+"""The Modal app of one cron changeling: a scheduled function that starts an agent in a sandbox and returns.
 
-Runs in two places: on the machine that deploys it (`modal deploy app.py`), where it says what is to stand on Modal, and
-in the function's container. To deploy it takes from the environment:
+This file runs on the machine that deploys the app (`modal deploy app.py`), where it declares the app, and in the
+function's container. Deploying it needs these variables:
   CHANGELING_SPEC          path of the changeling's spec.json
   CHANGELING_REQUIREMENTS  path of the requirements.txt, with hashes, that mngr is installed from
-  CHANGELING_TARBALL       path of the repository's tarball, for image = "pinned" alone
+  CHANGELING_TARBALL       path of the repository's tarball; only for image = "pinned"
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import modal
 
-# What a container finds where.
+# Paths in the container.
 _FOLDER = Path("/changeling")
 _HOME = Path("/changelings-home")
 _RUNS = Path("/changelings-runs")
@@ -28,20 +28,20 @@ from app_spec import read_spec  # noqa: E402
 _SPEC_FILE = Path(os.environ["CHANGELING_SPEC"]) if modal.is_local() else _FOLDER / "spec.json"
 spec = read_spec(_SPEC_FILE)
 
-# The stack's home makes both, before any app of it is deployed.
+# The Command of the stack's home creates both before any app is deployed.
 home = modal.Volume.from_name(spec.home_volume, environment_name=spec.environment)
 runs = modal.Volume.from_name(spec.runs_volume, environment_name=spec.environment)
 
 
 def _image() -> modal.Image:
-    """The same layers for every changeling, so that they are built once; what differs is mounted."""
+    """All changelings share the layers, so Modal builds them once. Files that differ are mounted."""
     image = (
         modal.Image.debian_slim(python_version="3.12")
         .apt_install("git", "openssh-client", "rsync", "jq", "curl", "ca-certificates", "tzdata")
         .pip_install_from_requirements(os.environ["CHANGELING_REQUIREMENTS"])
         .add_local_dir(_HERE, str(_FOLDER / "program"), ignore=lambda path: path.suffix not in (".py", ".sh"))
         .add_local_file(_SPEC_FILE, str(_FOLDER / "spec.json"))
-        # Local runs use the same wrapper of command agents, and the same look at what a run did.
+        # Local runs use the same three scripts.
         .add_local_file(_HERE.parent.parent / "local/runs/run-command.sh", str(_FOLDER / "run-command.sh"))
         .add_local_file(_HERE.parent.parent / "local/runs/git-work.sh", str(_FOLDER / "git-work.sh"))
         .add_local_file(_HERE.parents[2] / "lib/mask.awk", str(_FOLDER / "mask.awk"))
@@ -67,19 +67,19 @@ _CONTAINER = {
 @app.function(
     **_CONTAINER,
     schedule=modal.Cron(spec.schedule, timezone=spec.timezone) if spec.enabled else None,
-    # Overlaps are told by the records, and this makes one who reads and writes them.
+    # The records prevent overlapping runs, so only one call at a time may read and write them.
     max_containers=1,
     timeout=900,
-    # Modal takes other machines away at any time, and delivers the call again.
+    # Modal may preempt other machines at any time, and then repeats the call.
     nonpreemptible=True,
 )
 def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[str, object]:
-    """Fires a run; see fire.py for what it returns. `mode` is what earlier versions told a check by."""
+    """Fires a run; see fire.py for the result. `mode` is unused: earlier versions used it for checks."""
     from fire import fire as fire_run
-    from place import Place, RunError
+    from container import Container, RunError
 
     home.reload()
-    place = Place(
+    container = Container(
         home=_HOME,
         runs=_RUNS,
         program=_FOLDER / "program",
@@ -93,9 +93,9 @@ def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[
         commit=runs.commit,
     )
     try:
-        result = fire_run(spec, place, cause, request, call=modal.current_function_call_id() or "")
+        result = fire_run(spec, container, cause, request, call=modal.current_function_call_id() or "")
     except RunError as error:
-        # Whoever called has no module `place` to know the other by.
+        # The caller has no module `container`, so it can't unpickle RunError.
         raise RuntimeError(str(error)) from None
     print(f"{result['run']}: {result['outcome']}" + (f" ({result['reason']})" if result["reason"] else ""))
     return result
@@ -103,7 +103,7 @@ def fire(cause: str = "schedule", request: str = "", mode: str = "run") -> dict[
 
 @app.function(**_CONTAINER, timeout=300)
 def check() -> dict[str, object]:
-    """Whether a run would find what it needs; see check.py. It does not wait for a fire that is under way."""
+    """Checks that a run would find what it needs; see check.py. Doesn't wait for a fire in progress."""
     from check import check as check_container
 
     return check_container(spec, _HOME, _RUNS, os.environ)

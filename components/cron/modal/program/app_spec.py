@@ -1,4 +1,4 @@
-"""What a deployed changeling is told: the spec.json that its deploy adds to the image."""
+"""The spec.json that the deployment adds to the image."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class AgentSpec:
 
 @dataclass(frozen=True)
 class AppSpec:
-    """All that a changeling's function needs but the secrets; see `AppSpec` in spec.ts."""
+    """Everything that a changeling's function needs except the secrets; see `AppSpec` in spec.ts."""
 
     stack: str
     name: str
@@ -55,7 +55,7 @@ class AppSpec:
 def read_spec(path: Path) -> AppSpec:
     """Reads spec.json.
 
-    Raises ValueError for one of another version than 1, KeyError for one that lacks something.
+    Raises ValueError for any version but 1, and KeyError for a missing field.
     """
     data = json.loads(path.read_text(encoding="utf-8"))
     if data.get("version") != 1:

@@ -1,24 +1,24 @@
-"""The text of an `--env-file` for mngr 0.3.0; components/mngr/env-file.ts is the same for this machine's agents."""
+"""The text of an `--env-file` for mngr 0.3.0. components/mngr/env-file.ts does the same for local agents."""
 
 import re
 from collections.abc import Mapping
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# What mngr sees in a value that it puts into quotes.
+# mngr quotes a value that contains one of these.
 _QUOTED_BY_MNGR = re.compile(r"[ \"'\n]")
 _PLAIN = re.compile("[^A-Za-z0-9_\\-./:=+,@%^\u0080-\U0010ffff]")
-# dotenv's way to say nothing: breaks up a `${`, and keeps a last backslash off the closing quote.
+# An empty expansion in dotenv: it breaks up a `${`, and separates a final backslash from the closing quote.
 _NOTHING = "${:-}"
 
 
 def env_file_text(variables: Mapping[str, str]) -> str:
-    """The file's text, such that the agent's variables hold exactly these values.
+    """The file's text, such that the agent's variables have exactly these values.
 
-    A value passes three readers: python-dotenv reads our file (and expands `${…}`, in any quotes); mngr writes what it
-    read into the agent's own file, in double quotes with only `"` escaped, and only when there is a space, a quote or
-    a newline in it; a POSIX shell sources that file. So a value is escaped for the shell first, then for dotenv.
+    A value passes three parsers: python-dotenv reads our file (and expands `${…}`, in any quotes); mngr writes the
+    result into the agent's own file, in double quotes with only `"` escaped, and only if it contains a space, a quote
+    or a newline; a POSIX shell sources that file. So a value is escaped for the shell first, then for dotenv.
 
-    Raises ValueError when a name is not a variable's, or a value holds a NUL (no environment can).
+    Raises ValueError if a name is not a valid variable name, or a value contains a NUL, which no environment can.
     """
     lines = []
     for name, value in variables.items():

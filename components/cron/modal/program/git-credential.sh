@@ -1,5 +1,5 @@
 #!/bin/sh
-# git's credential helper in sandboxes: the token is in the environment alone, mngr's host env file and the agent's own.
+# git's credential helper in sandboxes. The token is only in environments: mngr's host env file and the agent's own.
 [ "${1:-}" = get ] || exit 0
 token=${GH_TOKEN:-${GITHUB_TOKEN:-}}
 [ -n "$token" ] || exit 0

@@ -2,12 +2,12 @@
 
     python hosts.py blank|discard ENVIRONMENT PREFIX APP (RUN HOST_ID)...
 
-blank removes the environment files of agents that nobody watched to their end: the secrets in them would stay on the
-host's volume. discard deletes the snapshots of hosts that were destroyed: mngr keeps them, with the agent's work in
-them. Like sandboxes.py, a program of its own that acts by the person's token.
+blank removes the environment files of agents that were not watched to their end, because the secrets in them would
+remain on the host's volume. discard deletes the snapshots of destroyed hosts: mngr keeps them, and they contain the
+agent's work. Like sandboxes.py, this is a separate program that uses the user's token.
 
-Agents can write the records that a host's id comes from. So mngr's own record, which they can't write, has to say that
-the host is the run's.
+Agents can write the records that contain a host's id. So the host is only used if mngr's own record, which they can't
+write, says that it belongs to the run.
 """
 
 import json
@@ -18,15 +18,15 @@ import modal
 from modal.exception import ConflictError, NotFoundError
 from modal.experimental import image_delete
 
-# The first line of a file that the watcher has removed the secrets from; see remove-secrets.sh.
+# The first line of a file from which the watcher removed the secrets; see remove-secrets.sh.
 _BLANKED = b"# without secrets"
 _HOST_ID = re.compile(r"host-([0-9a-f]{32})")
-# Modal's limit for names, at which mngr cuts them.
+# Modal's limit for names; mngr truncates longer ones.
 _LONGEST_NAME = 64
 
 
 def snapshots_of(environment: str, app_name: str, run: str, host_id: str) -> list[str] | None:
-    """The images of a host's snapshots. None when mngr knows no such host of the run."""
+    """The images of a host's snapshots. None if mngr has no such host of the run."""
     if _HOST_ID.fullmatch(host_id) is None:
         return None
     state = modal.Volume.from_name(f"{app_name}-state", environment_name=environment)
@@ -45,7 +45,7 @@ def discard(snapshots: list[str]) -> None:
         try:
             image_delete(image_id)
         except (ConflictError, NotFoundError) as error:
-            # Modal answers so for an image that is gone.
+            # The error if the image no longer exists.
             if "find" not in str(error) and "not found" not in str(error):
                 raise
 

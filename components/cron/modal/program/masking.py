@@ -1,4 +1,4 @@
-"""Keeps the values of secrets out of what is written down."""
+"""Redacts the values of secrets."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ _WITHHELD = "(withheld: secrets could not be redacted from it)"
 
 
 def masked(text: str, secrets: Iterable[str], program: Path) -> str:
-    """The text with `***` in place of each secret, however it is written: the awk program says how."""
+    """Replaces each secret with `***`, in every spelling that the awk program defines."""
     if text == "":
         return text
     values = {f"SECRET_{at}": secret for at, secret in enumerate(secrets)}
@@ -24,5 +24,5 @@ def masked(text: str, secrets: Iterable[str], program: Path) -> str:
     if done.returncode != 0:
         return _WITHHELD
     shown = done.stdout.decode("utf-8", "surrogateescape")
-    # awk ends its last line, whether the text did or not.
+    # awk always ends its last line with a newline.
     return shown if text.endswith("\n") else shown.removesuffix("\n")

@@ -1,6 +1,6 @@
-"""Every argument list that mngr is called with in the cloud, for mngr 0.3.0.
+"""Every argument list for mngr 0.3.0 on Modal.
 
-The counterpart of components/mngr/arguments.ts: mngr's command line changes often, so nobody else builds one. Pure.
+The counterpart of components/mngr/arguments.ts. mngr's command line changes often, so no other file builds one. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,38 +16,38 @@ def host_address(run: str) -> str:
 
 @dataclass(frozen=True)
 class CreateOptions:
-    """What one `mngr create` makes: an agent in a new sandbox, in a work dir that a prepare command fills."""
+    """The options of one `mngr create`: an agent in a new sandbox, in a work dir that a prepare command fills."""
 
     run: str
-    # Agent type that mngr knows.
+    # An agent type that mngr knows.
     type: str
     labels: Mapping[str, str]
     # The work dir: a git repository here, and the path of the real one in the sandbox.
     work_dir: str
     # Path of a dotenv file; see env_file.py.
     env_file: str
-    # The same for whatever runs in the sandbox beside the agent.
+    # The same, for everything else that runs in the sandbox.
     host_env_file: str | None
     sandbox_timeout_seconds: int
     # (name on Modal, path in the sandbox)
     volume: tuple[str, str]
-    # Shell commands that fill the work dir, each run to its end in the new sandbox.
+    # Shell commands that fill the work dir. They run in the new sandbox, one after the other.
     prepare: Sequence[str]
     snapshot: str | None
     template: str | None
-    # Path of a file that holds the first message.
+    # Path of a file with the first message.
     message_file: str | None
-    # mngr's settings for this invocation alone, for instance `agent_types.claude.cli_args=["--verbose"]`.
+    # mngr's settings for this call only, for instance `agent_types.claude.cli_args=["--verbose"]`.
     settings: Sequence[str]
     build_args: Sequence[str]
-    # For type `command` the command itself, one word per element; for others what is added to theirs.
+    # For type `command` the command itself, one word per element; for other types their additional arguments.
     agent_args: Sequence[str]
 
 
 def create_arguments(options: CreateOptions) -> list[str]:
-    """Prints JSON lines: progress, then `created` or `error`. Returns once the agent runs."""
+    """Prints JSON lines: progress, then `created` or `error`. Returns once the agent is running."""
     volume_name, volume_path = options.volume
-    # The last one counts: a declared build argument does not change how long a run may take.
+    # The last one applies, so a declared build argument can't change the timeout.
     build_args = [
         *options.build_args,
         f"timeout={options.sandbox_timeout_seconds}",
@@ -73,7 +73,7 @@ def create_arguments(options: CreateOptions) -> list[str]:
 
 
 def destroy_arguments(run: str) -> list[str]:
-    """Removes a run's host, with its agent, records and volume. Succeeds when it is already gone."""
+    """Removes a run's host, with its agent, records and volume. Succeeds if it is already gone."""
     return ["destroy", host_address(run), "--force", "--no-gc", "--format", "json", "--headless"]
 
 

@@ -1,4 +1,4 @@
-"""mngr as it runs in the function's container: in the person's name, with an environment and a profile of its own."""
+"""mngr in the function's container: with the user's identity, and with a separate environment and profile."""
 
 import json
 import os
@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Whatever mngr, ssh and git may need of the container's environment. The secrets are not among it.
+# The variables of the container that mngr, ssh and git may need. None of them is a secret.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 _PROFILE = "changelings"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose agents they are: the person's mngr user and Modal token."""
+    """The owner of the agents: the user's mngr user id and Modal token."""
 
     user_id: str
     prefix: str
@@ -25,10 +25,10 @@ class Identity:
 
 
 def server_url(environment: Mapping[str, str]) -> str | None:
-    """The server that the person's token is good for; None for Modal's own.
+    """The server that accepts the user's token; None for Modal's own.
 
-    Real workers may give a container a socket of its own, on which it is known as this container: what comes in with
-    a token has to knock at the front door. (That they do is known from the client's source alone.)
+    Real workers may give a container a socket on which it is identified as this container. Requests with a token must
+    use the public address instead. (This is known only from the client's source.)
     """
     url = environment.get("MODAL_SERVER_URL", "")
     return url if url.startswith(("http://", "https://")) else None
@@ -37,7 +37,7 @@ def server_url(environment: Mapping[str, str]) -> str | None:
 def mngr_environment(identity: Identity, home: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a mngr process.
 
-    A client that finds MODAL_IS_REMOTE ignores its token and acts as the container; so that is left out.
+    Omits MODAL_IS_REMOTE: with it, Modal's client ignores its token and acts as the container.
     """
     passed_on = {name: environment[name] for name in _PASSED_ON if name in environment}
     url = server_url(environment)
@@ -53,7 +53,7 @@ def mngr_environment(identity: Identity, home: Path, environment: Mapping[str, s
         "MNGR_HOST_DIR": str(home / "mngr"),
         "MNGR_USER_ID": identity.user_id,
         "MNGR_PREFIX": identity.prefix,
-        # Whatever lies in the work dir is none of this mngr's settings.
+        # Don't read settings from the work dir.
         "MNGR_PROJECT_CONFIG_DIR": str(home / "project"),
         "MNGR_HEADLESS": "1",
         "GIT_TERMINAL_PROMPT": "0",
@@ -61,12 +61,12 @@ def mngr_environment(identity: Identity, home: Path, environment: Mapping[str, s
 
 
 def mngr_app_name(prefix: str) -> str:
-    """The app that mngr's sandboxes belong to, cut as mngr cuts it."""
+    """The app that contains mngr's sandboxes, truncated as mngr does it."""
     return f"{prefix}modal"[:58].rstrip("-_")
 
 
 def write_profile(home: Path, user_id: str, settings: str) -> None:
-    """Lays out mngr's host dir before mngr starts, so that it has nothing to make up.
+    """Writes mngr's host dir before mngr starts, so that mngr does not invent an identity.
 
     settings is the text of the profile's settings.toml.
     """
@@ -79,13 +79,13 @@ def write_profile(home: Path, user_id: str, settings: str) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file that nobody else can read, not even while it is written."""
+    """Writes a file that no other user can read, not even while it is being written."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(text.encode("utf-8", "surrogatepass"))
 
 
 class Process:
-    """A program that was started; its output goes to files, so that it is never held up by a full pipe."""
+    """A running program. Its output goes to files, so that a full pipe never blocks it."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, output: Path):
         self._stdout, self._stderr = Path(f"{output}.jsonl"), Path(f"{output}.log")
@@ -96,7 +96,7 @@ class Process:
             )  # fmt: skip
 
     def wait(self, seconds: float) -> int | None:
-        """The exit status; None when it took longer, and was ended with all its children."""
+        """The exit status; None if it took longer and was killed with all its children."""
         try:
             return self._child.wait(max(seconds, 0))
         except subprocess.TimeoutExpired:
@@ -115,35 +115,35 @@ class Process:
 
 @dataclass(frozen=True)
 class Created:
-    """What a `mngr create` came to."""
+    """The result of `mngr create`."""
 
     agent_id: str | None = None
     host_id: str | None = None
-    # Set when there is no agent.
+    # Set if there is no agent.
     error: str | None = None
 
 
-# The line by which our own prepare script says what went wrong, as mngr tells of it.
+# The error of our own prepare script, as mngr repeats it.
 _OUR_LINE = re.compile(r"^(?:stderr: )?changelings: (.+)$", re.MULTILINE)
 _GIT_LINE = re.compile(r"^(?:stderr: )?(fatal: .+)$", re.MULTILINE)
 _LONGEST_LINE = 500
 
 
 def created_from(stdout: str, stderr: str) -> Created:
-    """Reads what `mngr create --format jsonl` printed."""
+    """Parses the output of `mngr create --format jsonl`."""
     for line in reversed(stdout.splitlines()):
         event = json_object(line)
         if event.get("event") == "created" and isinstance(event.get("agent_id"), str):
             return Created(event["agent_id"], str(event.get("host_id")))
         if event.get("event") == "error" and isinstance(event.get("message"), str):
             return Created(error=error_line(event["message"]))
-    return Created(error=error_line(_last_word(stderr)))
+    return Created(error=error_line(_last_error(stderr)))
 
 
 def has_no_running_host(stdout: str, host_id: str) -> bool:
-    """Reads what `mngr list --format json` printed. False as well when mngr could not look.
+    """Parses the output of `mngr list --format json`. False also if mngr could not list all hosts.
 
-    Of a running host that another container made, mngr has no key here: it is among the errors.
+    mngr has no key here for a running host that another container created, so it reports that host as an error.
     """
     listed = json_object(stdout)
     agents, errors = listed.get("agents"), listed.get("errors")
@@ -156,20 +156,20 @@ def has_no_running_host(stdout: str, host_id: str) -> bool:
 
 
 def error_line(message: str) -> str:
-    """The line of an error that says what went wrong: that of our prepare script, else git's, else the first."""
+    """The line with the reason in an error: that of our prepare script, else git's, else the first."""
     ours = _OUR_LINE.search(message) or _GIT_LINE.search(message)
     line = ours[1] if ours is not None else message.strip().partition("\n")[0] or "it printed nothing"
     return line.removeprefix("Error: ")[:_LONGEST_LINE]
 
 
-def _last_word(stderr: str) -> str:
-    """What an output ends with: from the line that is marked as an error on, else the last line that says anything."""
+def _last_error(stderr: str) -> str:
+    """The end of an output: everything from the first line that begins with `Error: `, else the last line."""
     marked = re.search(r"^Error: ", stderr, re.MULTILINE)
     return stderr[marked.start() :] if marked is not None else stderr.strip().rpartition("\n")[2]
 
 
 def json_object(text: str) -> dict[str, object]:
-    """The JSON object that a text is; an empty one for anything else."""
+    """Parses a JSON object; returns an empty one for any other text."""
     try:
         value = json.loads(text)
     except ValueError:

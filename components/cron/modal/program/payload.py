@@ -1,6 +1,6 @@
-"""What a new sandbox is given before its agent: files in /changeling, and the command that unpacks and starts them.
+"""The files that a new sandbox gets in /changeling before its agent, and the command that unpacks and starts them.
 
-They come inline, never from the runs volume: agents can write there.
+The command contains the files. They are never read from the runs volume, because agents can write there.
 """
 
 import base64
@@ -10,9 +10,9 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-# Where all of it stands in a sandbox.
+# The folder of all these files in a sandbox.
 FOLDER = "/changeling"
-# One argument may hold 128 KB on Linux; so much of the payload goes into each.
+# The size of the payload's part in one argument, which Linux limits to 128 KB.
 _CHUNK = 90_000
 
 
@@ -21,8 +21,8 @@ def payload_files(
 ) -> dict[str, bytes]:
     """The files, by their paths below /changeling.
 
-    plan is what the scripts read, each value a file of its own, so that it can hold any character; keys are public
-    ssh keys; script is what a stock command agent runs.
+    plan contains the values that the scripts read. Each is a separate file, so that it can contain any character. keys
+    are public ssh keys. script is the script of a stock command agent.
     """
     files = {f"plan/{name}": value.encode("utf-8", "surrogatepass") for name, value in plan.items()}
     files |= {name: path.read_bytes() for name, path in scripts.items()}
@@ -33,15 +33,15 @@ def payload_files(
 
 
 def prepare_commands(files: Mapping[str, bytes]) -> list[str]:
-    """Shell commands that lay out the files and run prepare.sh; mngr may run each of them more than once.
+    """Shell commands that write the files and run prepare.sh. mngr may run each of them more than once.
 
-    Nothing of the files' text is in them as text: base64 has no character that a shell would read.
+    The files are in base64, which contains no character that a shell would interpret.
     """
     packed = base64.b64encode(_tarball(files)).decode("ascii")
     chunks = [packed[at : at + _CHUNK] for at in range(0, len(packed), _CHUNK)]
-    place = f"{FOLDER}/payload"
-    store = [f"mkdir -p {place} && printf %s {chunk} >{place}/{at:04}" for at, chunk in enumerate(chunks)]
-    unpack = f"cat {place}/* | base64 -d | tar -xz -C {FOLDER} -f - && sh {FOLDER}/prepare.sh"
+    parts = f"{FOLDER}/payload"
+    store = [f"mkdir -p {parts} && printf %s {chunk} >{parts}/{at:04}" for at, chunk in enumerate(chunks)]
+    unpack = f"cat {parts}/* | base64 -d | tar -xz -C {FOLDER} -f - && sh {FOLDER}/prepare.sh"
     return [*store[:-1], f"{store[-1]} && {unpack}"]
 
 

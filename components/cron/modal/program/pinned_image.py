@@ -9,7 +9,7 @@ from pathlib import Path
 TARBALL = "repo.tar.gz"
 # Where prepare.sh finds it.
 _PLACE = "/changeling/repo.tar.gz"
-# For a repository that has no Dockerfile: what mngr's Modal provider would otherwise install in every new sandbox.
+# For a repository without a Dockerfile: the packages that mngr's Modal provider would otherwise install in each sandbox.
 _PLAIN = """\
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
@@ -18,11 +18,11 @@ ca-certificates openssh-server tmux curl rsync git jq xxd util-linux && rm -rf /
 
 
 class ImageError(Exception):
-    """The image can't be built; the message says why, and what helps."""
+    """The image can't be built, for the reason in the message."""
 
 
 def build_context(tarball: Path, folder: Path) -> tuple[Path, Path]:
-    """Lays out a build context in an empty folder.
+    """Writes a build context to an empty folder.
 
     Returns the paths of the Dockerfile and of the context. Raises ImageError for a Dockerfile that mngr can't build.
     """
@@ -48,7 +48,7 @@ def build_context(tarball: Path, folder: Path) -> tuple[Path, Path]:
 
 
 def _remove_links_out(context: Path) -> None:
-    """Whoever sends the context to Modal reads through links: one that leads out would bring in this container's files."""
+    """mngr follows links when it uploads the context, so a link that leads out would upload this container's files."""
     inside = context.resolve()
     for folder, folders, files in os.walk(context):
         for path in (Path(folder, name) for name in [*folders, *files]):
@@ -57,19 +57,19 @@ def _remove_links_out(context: Path) -> None:
 
 
 def _joined(text: str) -> str:
-    """Without comments, and with lines that are continued as one."""
+    """Removes comments, and joins continued lines."""
     lines = [line for line in text.splitlines() if not re.match(r"\s*(#|$)", line)]
     return re.sub(r"\\[ \t]*\n", " ", "\n".join(lines))
 
 
 def dockerfile_with_tarball(text: str) -> str:
-    """Raises ImageError for one of several stages."""
-    # `up` has refused heredocs, whose lines mngr would take for instructions.
+    """Adds the tarball to a Dockerfile. Raises ImageError if it has several stages."""
+    # `up` rejects heredocs, because mngr would parse their lines as instructions.
     instructions = re.findall(r"(?i)^[ \t]*(FROM|USER)[ \t]", _joined(text), re.MULTILINE)
     if [word.upper() for word in instructions].count("FROM") > 1:
         raise ImageError(
             'the repository\'s Dockerfile has several stages, which mngr does not build on Modal'
         )
-    # mngr lays out ssh and its own files as root.
+    # mngr installs ssh and its own files as root.
     as_root = "USER root\n" if any(word.upper() == "USER" for word in instructions) else ""
     return f"{text.rstrip()}\n{as_root}COPY {TARBALL} {_PLACE}\n"

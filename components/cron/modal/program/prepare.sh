@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes a new sandbox ready for its agent: the person's ssh keys, the code on a new branch, and a watcher.
-# What it is to do stands in /changeling/plan, a file for each value. It may be run again: it goes on from where it was.
-# On failure the line that begins with "changelings: " says why.
+# Prepares a new sandbox for its agent: the user's ssh keys, the code on a new branch, and a watcher.
+# Its inputs are in /changeling/plan, one file for each value. If it is run again, it continues where it stopped.
+# If it fails, the line that begins with "changelings: " contains the reason.
 set -u
 here=${CHANGELING_FOLDER:-/changeling}
 export GIT_TERMINAL_PROMPT=0 LC_ALL=C
@@ -13,7 +13,7 @@ fail() {
   exit 1
 }
 
-# Runs git; a failure is reported by its first `fatal:` line, else its last.
+# Runs git. Fails with git's first `fatal:` line, else with its last line.
 git_or_fail() {
   git "$@" 2>"$here/git.log" && return
   fail "git $1: $(grep -m 1 '^fatal: ' "$here/git.log" || grep -v '^$' "$here/git.log" | tail -n 1)"
@@ -22,7 +22,7 @@ git_or_fail() {
 repo=$(plan repo) branch=$(plan branch) new_branch=$(plan new-branch) commit=$(plan commit) work_dir=$(plan work-dir)
 [ -f "$here/started" ] || cut -d . -f 1 /proc/uptime >"$here/started"
 
-# The token, for whatever runs beside the agent.
+# The token for everything that runs beside the agent.
 if [ -f "$(plan host-dir)/env" ]; then
   set -a
   # shellcheck disable=SC1091 # mngr writes it
@@ -38,21 +38,21 @@ while IFS= read -r key; do
   grep -qxF -e "$key" "$ssh_folder/authorized_keys" || printf '%s\n' "$key" >>"$ssh_folder/authorized_keys"
 done <"$here/authorized_keys"
 
-# For the agent's git as well. The token goes to the host of the declared repository alone, when that asks for it.
-site=$(printf '%s' "$repo" | sed -n 's|^\(https\{0,1\}://[^/]*\).*|\1|p')
-[ -z "$site" ] || git_or_fail config --global --replace-all "credential.$site.helper" "!sh $here/git-credential.sh"
+# Applies to the agent's git too. Only the declared repository's own host gets the token, if it asks for it.
+host=$(printf '%s' "$repo" | sed -n 's|^\(https\{0,1\}://[^/]*\).*|\1|p')
+[ -z "$host" ] || git_or_fail config --global --replace-all "credential.$host.helper" "!sh $here/git-credential.sh"
 git_or_fail config --global user.name "$(plan git-name)"
 git_or_fail config --global user.email "$(plan git-email)"
 git_or_fail config --global push.default current
 
 if [ ! -e "$work_dir/.git" ] && [ -n "$commit" ]; then
-  [ -f "$here/repo.tar.gz" ] || fail "the image holds no repository; its Dockerfile must not remove $here"
+  [ -f "$here/repo.tar.gz" ] || fail "the image contains no repository; its Dockerfile must not remove $here"
   mkdir -p "$work_dir"
   tar -xzf "$here/repo.tar.gz" -C "$work_dir" || fail "the repository's tarball could not be unpacked"
 elif [ ! -e "$work_dir/.git" ]; then
   mkdir -p "$(dirname "$work_dir")"
   rm -rf "$work_dir.unfinished"
-  # Into a work dir that the image has, but that is not a repository, nothing is cloned.
+  # Don't clone into a non-empty work dir of the image that is not a repository.
   [ ! -e "$work_dir" ] || rmdir "$work_dir" 2>/dev/null || fail "$work_dir is in the image, and is not a git repository"
   git_or_fail clone --quiet --branch "$branch" -- "$repo" "$work_dir.unfinished"
   mv "$work_dir.unfinished" "$work_dir"
@@ -61,7 +61,7 @@ elif [ -z "$commit" ] && [ ! -f "$here/base" ]; then
   git_or_fail -C "$work_dir" fetch --quiet origin "+refs/heads/$branch:refs/remotes/origin/$branch"
 fi
 if [ ! -f "$here/base" ]; then
-  # A branch that follows its base could be pushed onto it by a plain `git push`.
+  # With its base as upstream, a plain `git push` could push the branch onto the base.
   git_or_fail -C "$work_dir" checkout --quiet --force --no-track -B "$new_branch" "${commit:-origin/$branch}"
   git_or_fail -C "$work_dir" rev-parse HEAD >"$here/base.new"
   sh "$here/git-work.sh" begin "$work_dir" >"$here/refs" || fail "the repository's refs could not be read"

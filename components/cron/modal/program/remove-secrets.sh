@@ -1,13 +1,13 @@
 #!/bin/sh
-# Removes a run's secrets from mngr's environment files: those are on the volume of its machine, which stays as long as
-# its agent is kept. Their other variables stay, since an agent needs them to be started again.
+# Removes a run's secrets from mngr's environment files on the volume of its machine, which exists as long as its agent is
+# kept. The other variables are kept, because an agent needs them when it is started again.
 set -u
 here=${CHANGELING_FOLDER:-/changeling}
 host_dir=$(cat "$here/plan/host-dir")
 names=$(tr '\n' ' ' <"$here/plan/secrets")
 umask 077
 
-# mngr puts a value into double quotes where it has to, and escapes the quotes in it; such a value may be many lines.
+# mngr quotes a value in double quotes if necessary, and escapes the quotes in it. Such a value may have several lines.
 # shellcheck disable=SC2016 # it is awk
 without='
   function ends(text,   at, c) {
@@ -30,7 +30,7 @@ without='
 '
 for file in "$host_dir/env" "$host_dir"/agents/*/env; do
   [ -f "$file" ] || continue
-  # The first line says that it was done; see hosts.py.
+  # hosts.py recognizes the file by its first line.
   if { echo '# without secrets' && LC_ALL=C awk -v names="$names" "$without" "$file"; } >"$file.new" 2>/dev/null; then
     mv -f "$file.new" "$file"
   else

@@ -1,4 +1,4 @@
-"""Fires that come at a local time for the second time, since the clock was set back."""
+"""Detects a second fire at the same local time, after the clock was set back."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -6,19 +6,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from app_spec import AppSpec
 from run_records import Run
 
-# A second fire of one local minute comes this close to the time that the clock was set back by.
+# How exactly the time since the first fire must match the time by which the clock was set back.
 _SAME_MINUTE = timedelta(minutes=5)
 
 
 def repeated(spec: AppSpec, runs: list[Run], now: datetime) -> str | None:
-    """Why a fire of the schedule is skipped; None when it is not such a one. Schedules whose hour begins with `*` go by
-    the time that passes, as those of crontab(5) do."""
+    """Why a fire of the schedule is skipped; None if it is not a repeated one. As in crontab(5), schedules whose hour
+    begins with `*` are intervals, which don't repeat."""
     if spec.schedule.split()[1].startswith("*"):
         return None
     try:
         zone = ZoneInfo(spec.timezone)
     except ZoneInfoNotFoundError:
-        # Modal knows a zone that this container does not. Better twice than never.
+        # Modal has a zone that this container lacks. Firing twice is better than never.
         return None
     for run in reversed(runs):
         fired_at = run.fired_at

@@ -1,7 +1,7 @@
-"""The records of one changeling's runs, in the runs volume: files of one RecordLine each.
+"""The records of one changeling's runs on the runs volume: files with one RecordLine each.
 
-components/cron/run-records.ts has the shapes. Agents have the volume too: whatever is read here may have been
-written by one of them. It is data, of bounded size, and no link in it is followed.
+components/cron/run-records.ts defines them. Agents can write to the volume, so everything that is read here is
+untrusted: reads are limited in size, and links are not followed.
 """
 
 import json
@@ -19,10 +19,10 @@ from mngr_client import json_object
 
 Line = dict[str, Any]
 
-# The files of a run's folder, in the order in which they come.
+# The files of a run's folder, in the order in which they are written.
 _EVENTS = ("fired", "skipped", "created", "ended", "destroyed")
 _LONGEST_LINE = 256_000
-# So many runs of a changeling keep their folder; of older ones the history has the lines.
+# How many runs of a changeling keep their folder. The lines of older runs are in the history.
 KEPT_FOLDERS = 50
 _HISTORY_RUNS = 1000
 _HISTORY_BYTES = 4_000_000
@@ -30,7 +30,7 @@ _HISTORY_BYTES = 4_000_000
 
 @dataclass
 class Run:
-    """What the records tell of one run."""
+    """One run, as recorded."""
 
     id: str
     lines: dict[str, Line] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Run:
 
     @property
     def call(self) -> str | None:
-        """The id of the call of Modal's that fired it."""
+        """The id of the Modal call that fired it."""
         line = self.lines.get("fired") or self.lines.get("skipped") or {}
         return line.get("call")
 
@@ -71,7 +71,7 @@ class Run:
 
 
 def instant(value: object) -> datetime | None:
-    """A time of a record; None for what is not one."""
+    """Parses a time in a record; None if it is invalid."""
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -80,7 +80,7 @@ def instant(value: object) -> datetime | None:
 
 
 def timestamp(time: datetime) -> str:
-    """As JavaScript writes it: UTC, milliseconds, Z."""
+    """Formats a time as JavaScript does: UTC, milliseconds, Z."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -93,7 +93,7 @@ class Records:
         self._id = re.compile(re.escape(changeling) + r"-\d{4}(-\d\d){5}")
 
     def begin(self, now: datetime) -> str:
-        """A new run's id, with a folder that nobody else has: it names a second, and no second twice."""
+        """Returns a new run's id, and creates its folder. An id names a second, and each second is used once."""
         self._folder.mkdir(parents=True, exist_ok=True)
         while True:
             run = f"{self.changeling}-{now.astimezone(UTC):%Y-%m-%d-%H-%M-%S}"
@@ -107,12 +107,12 @@ class Records:
         return self._folder / run
 
     def write(self, run: str, event: str, now: datetime, **fields: object) -> None:
-        """Adds what happened to a run. Readers see the whole line or none."""
+        """Records an event of a run. Readers see the whole line or none."""
         line = {"event": event, "at": timestamp(now), "changeling": self.changeling, "id": run, **fields}
         _replace(self.folder(run) / f"{event}.json", json.dumps(line, ensure_ascii=False) + "\n")
 
     def runs(self) -> list[Run]:
-        """Those that have a folder, in the order of their ids, which is that of time."""
+        """The runs that have a folder, ordered by id, and so by time."""
         try:
             names = sorted(entry.name for entry in os.scandir(self._folder) if entry.is_dir(follow_symlinks=False))
         except FileNotFoundError:
@@ -137,9 +137,9 @@ class Records:
         )
 
     def compact(self, is_over: Callable[[Run], bool]) -> None:
-        """Moves the runs beyond the newest `KEPT_FOLDERS` into the history, but those that are alive or have an agent.
+        """Moves all runs but the newest `KEPT_FOLDERS` to the history, unless they are alive or have an agent.
 
-        A reader who comes in between finds such a run twice, with the same lines.
+        In the meantime, readers find such a run in both places, with the same lines.
         """
         old = [run for run in self.runs()[:-KEPT_FOLDERS] if is_over(run) and not run.agent_is_kept]
         if not old:
@@ -172,7 +172,7 @@ def _bounded(runs: Iterable[Run]) -> str:
 
 
 def _read_bounded(path: Path, most: int) -> str:
-    """A regular file's text; nothing for what is not there, no file, or too long."""
+    """The text of a regular file; empty if it does not exist, is not a file, or is too long."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Watches over the agent of a sandbox to its end; then pushes its work, writes down how it ended, and ends the sandbox.
-# prepare.sh starts it, with git's token in the environment. Each step has a deadline of its own, and when the run's
-# time is over it goes on to the end whatever it finds: nothing in here waits for ever.
-# The words of an end are those of components/cron/local/runs/outcome.ts, and of scheduler.ts beside it.
+# Watches a sandbox's agent until it ends. Then pushes its work, records the outcome, and ends the sandbox.
+# prepare.sh starts it, with git's token in the environment. Each step has a timeout, so nothing here waits forever: once the
+# run's timeout is over, this always reaches its end.
+# The outcomes and reasons are those of components/cron/local/runs/outcome.ts and ../../local/scheduler.ts.
 set -u
 here=${CHANGELING_FOLDER:-/changeling}
 period=${CHANGELING_PERIOD:-2}
@@ -17,16 +17,16 @@ timeout_seconds=$(plan timeout-seconds) settle_seconds=$(plan settle-seconds)
 folder=$volume/$changeling/$run
 output_bytes=1000000
 
-# Seconds since the machine started: setting its clock does not change them.
+# Seconds since the machine started, which setting its clock does not change.
 clock() { cut -d . -f 1 /proc/uptime; }
 deadline=$(($(cat "$here/started") + timeout_seconds))
 
-# mngr holds its lock while it makes the agent, up to the first message's delivery.
-mngr_is_at_it() { [ -e "$host_dir/host_lock" ] && ! flock -n "$host_dir/host_lock" true; }
+# mngr holds its lock while it creates the agent, until the first message is delivered.
+mngr_is_busy() { [ -e "$host_dir/host_lock" ] && ! flock -n "$host_dir/host_lock" true; }
 
 has_session() { timeout 10 tmux has-session -t "=$session" 2>/dev/null; }
 
-# True when nothing runs any more in the agent's terminal but mngr's shell.
+# True if only mngr's shell is still running in the agent's terminal.
 has_exited() {
   pane=$(timeout 10 tmux list-panes -s -t "=$session" -F '#{pane_dead} #{pane_pid}' 2>/dev/null | head -n 1)
   case $pane in
@@ -43,9 +43,9 @@ has_marker() {
   return 1
 }
 
-# What a conversation is at: it works, it is asked to allow something, or it waits.
-attitude() {
-  if mngr_is_at_it; then
+# The state of a conversation: starting, working, blocked (it waits for a permission) or waiting (for input).
+conversation_state() {
+  if mngr_is_busy; then
     echo starting
   elif ! has_marker active; then
     echo waiting
@@ -56,18 +56,18 @@ attitude() {
   fi
 }
 
-# True when it was told to end (see end-run.sh). An agent that mngr is still making is waited for, but not for long:
-# else it could go on working after its terminal was looked for.
-is_told() {
+# True if the run was asked to end (see end-run.sh). Waits briefly for an agent that mngr is still creating: otherwise it
+# could start after its terminal was searched for.
+is_stopped() {
   [ -e "$here/stop" ] || return 1
-  told=${told:-$now}
-  ! mngr_is_at_it || [ "$now" -ge $((told + 20)) ]
+  stopped_at=${stopped_at:-$now}
+  ! mngr_is_busy || [ "$now" -ge $((stopped_at + 20)) ]
 }
 
-# Says how the agent came to its end, once it has: exited STATUS, done, died, settled, blocked, vanished, timed_out or
+# Waits for the agent's end and prints how it ended: exited STATUS, done, died, settled, blocked, vanished, timed_out or
 # removed.
 wait_for_end() {
-  seen=no missed=0 was='' since=0 told=''
+  seen=no missed=0 was='' since=0 stopped_at=''
   while :; do
     now=$(clock)
     if [ -f "$here/run/exit.json" ]; then
@@ -78,7 +78,7 @@ wait_for_end() {
       echo timed_out
       return
     fi
-    if is_told; then
+    if is_stopped; then
       echo removed
       return
     fi
@@ -86,7 +86,7 @@ wait_for_end() {
       seen=yes missed=0
     elif [ "$seen" = yes ]; then
       missed=$((missed + 1))
-      # It ends a moment before its exit status is there, and tmux may be slow to answer.
+      # The terminal ends shortly before its exit status is recorded, and tmux may be slow to answer.
       if [ "$missed" -ge 3 ]; then
         echo vanished
         return
@@ -94,8 +94,8 @@ wait_for_end() {
     fi
     if [ "$seen$missed" = yes0 ]; then
       case $ends in
-        settles) if has_exited && ! mngr_is_at_it; then is=died; else is=$(attitude); fi ;;
-        exits) if has_exited && ! mngr_is_at_it; then is='done'; else is=working; fi ;;
+        settles) if has_exited && ! mngr_is_busy; then is=died; else is=$(conversation_state); fi ;;
+        exits) if has_exited && ! mngr_is_busy; then is='done'; else is=working; fi ;;
         *) is=working ;;
       esac
       [ "$is" = "$was" ] || since=$now
@@ -108,7 +108,7 @@ wait_for_end() {
           fi
           ;;
         done | died)
-          # Between two commands of a script there is a moment in which none runs.
+          # Between two commands of a script, none is running for a moment.
           if [ "$now" -gt $((since + 3)) ]; then
             echo "$is"
             return
@@ -128,7 +128,7 @@ json() {
   printf '"'
 }
 
-# Keeps the values of secrets out of what is written down: those that mngr gave the agent, and the sandbox.
+# Redacts the secrets that mngr gave to the agent and to the sandbox.
 mask() {
   # shellcheck disable=SC2016 # it is another shell's text
   timeout 20 sh -c '
@@ -141,19 +141,19 @@ mask() {
   ' mask "$host_dir" "$here" || echo "(withheld: secrets could not be redacted from it)"
 }
 
-# Lines of what git-work.sh says.
+# The values of one key in the output of git-work.sh.
 work() { sed -n "s/^$1 //p" "$here/work"; }
 
-# Looks at what the run did; see git-work.sh. Sets work_fault when the repository can't be read.
-look() {
-  work_fault=''
-  # For what the base branch holds by now.
+# Observes what the run did; see git-work.sh. Sets work_error if the repository can't be read.
+observe() {
+  work_error=''
+  # Fetch the current commits of the base branch.
   git_here fetch --quiet origin "+refs/heads/$branch:refs/remotes/origin/$branch" 2>/dev/null
   timeout 60 sh "$here/git-work.sh" end "$work_dir" "$here/refs" "refs/remotes/origin/$branch" "$new_branch" \
-    >"$here/work" || work_fault="its repository could not be read"
+    >"$here/work" || work_error="its repository could not be read"
 }
 
-# As JSON.
+# The commits as JSON.
 commits() {
   work commit | mask | {
     separator=''
@@ -166,7 +166,7 @@ commits() {
 
 files() { if [ "$1" = 1 ]; then printf '1 file'; else printf '%s files' "$1"; fi; }
 
-# What no commit holds, in words; nothing when there is nothing.
+# The uncommitted changes, in words; empty if there are none.
 uncommitted() {
   count=$(work dirty | grep -c .)
   [ "$count" != 0 ] || return
@@ -176,10 +176,10 @@ uncommitted() {
   printf 'left changes of %s in %s: %s%s' "$(files "$count")" "$work_dir" "$names" "$more"
 }
 
-verdict_of_work() {
+result_of_work() {
   outcome=no_changes
-  if [ -n "$work_fault" ]; then
-    outcome=failed reason=$work_fault
+  if [ -n "$work_error" ]; then
+    outcome=failed reason=$work_error
   elif grep -qx changed "$here/work"; then
     outcome=succeeded
   else
@@ -195,10 +195,10 @@ verdict_of_work() {
 }
 
 # Sets outcome and reason.
-verdict() {
+result() {
   outcome=failed reason=''
   case $ending in
-    'exited 0' | 'done' | settled) verdict_of_work ;;
+    'exited 0' | 'done' | settled) result_of_work ;;
     exited*) reason="its command ended with exit status ${ending#exited }" ;;
     died) reason="its agent's process ended, which a conversation's does not by itself" ;;
     blocked) reason="it was waiting for a permission that nobody could give" ;;
@@ -211,19 +211,19 @@ verdict() {
   esac
 }
 
-# The line of what a push said that has the reason: the last one only says that something failed.
+# The line with the reason in a failed push's output. The last line only says that something failed.
 push_error() {
   for pattern in '^fatal: ' 'rejected' '^remote: ' '^error: '; do
     line=$(printf '%s\n' "$1" | grep -E -m 1 -e "$pattern") || continue
     printf '%s' "$line" | sed 's/^ *//'
     return
   done
-  printf 'git was not done in time'
+  printf 'git did not finish in time'
 }
 
-# Says, for each branch that holds commits of the run, as lines COUNT LOCAL REMOTE: what it is called on the remote.
-# What others see of it is what is there. Nothing is ever overwritten: a branch that is the agent's own idea is pushed
-# as the run's branch when that has nothing, else under a new name of the run's.
+# Prints a line COUNT LOCAL REMOTE for each branch that contains commits of the run, with its name on the remote. Nothing
+# on the remote is overwritten: a branch that the agent created is pushed as the run's branch if that is unused, otherwise
+# under a new name.
 remote_names() {
   current=$(git_here symbolic-ref --quiet --short HEAD)
   free=yes
@@ -248,7 +248,7 @@ push() {
   remote_names >"$here/pushes"
   set --
   while read -r _ name remote; do
-    # With an empty lease it is refused where the remote has such a branch.
+    # With an empty lease, the push is rejected if the remote already has such a branch.
     case $remote in
       "$new_branch") ;;
       "$name") continue ;;
@@ -257,13 +257,13 @@ push() {
     set -- "$@" "refs/heads/$name:refs/heads/$remote"
   done <"$here/pushes"
   [ $# -gt 0 ] || return
-  said=$(git_seconds=60 git_here push --quiet origin "$@" 2>&1) && return
-  complaint="its commits could not be pushed: $(push_error "$said")"
+  output=$(git_seconds=60 git_here push --quiet origin "$@" 2>&1) && return
+  problem="its commits could not be pushed: $(push_error "$output")"
   [ "$outcome" != succeeded ] || outcome=failed
-  reason="${reason:+$reason; }$complaint"
+  reason="${reason:+$reason; }$problem"
 }
 
-# Its branches as JSON, when there are others than the run's.
+# The branches as JSON, if there are others than the run's own.
 branches() {
   separator=''
   while read -r count _ remote; do
@@ -272,7 +272,7 @@ branches() {
   done <"$here/pushes"
 }
 
-# What is to be seen beside the outcome, as JSON.
+# The warnings as JSON.
 warnings() {
   separator=''
   {
@@ -292,7 +292,7 @@ save_output() {
   if [ "$ends" = leaves-status ]; then
     tail -c "$output_bytes" "$here/run/output.log"
   else
-    # Without the empty lines below what was written.
+    # Without the empty lines below the output.
     timeout 10 tmux capture-pane -p -S - -t "=$session:" |
       sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' |
       tail -c "$output_bytes"
@@ -313,9 +313,9 @@ write_end() {
   } >"$folder/.ended.json.new" && mv "$folder/.ended.json.new" "$folder/ended.json"
 }
 
-# So that `mngr start` brings the agent back. It ends the sandbox too: once it works, nothing here goes on.
+# Lets `mngr start` restore the agent. Also ends the sandbox, so nothing here continues once it succeeds.
 take_snapshot() {
-  # mngr's script gives up after 30 seconds and kills the machine, though a snapshot may take minutes.
+  # mngr's script gives up after 30 seconds and kills the machine, but a snapshot may take minutes.
   sed 's/--max-time 30 /--max-time 330 /' "$host_dir/commands/shutdown.sh" >"$here/shutdown.sh"
   chmod 700 "$here/shutdown.sh"
   until=$(($(clock) + 360))
@@ -327,11 +327,11 @@ take_snapshot() {
 }
 
 end_sandbox() {
-  # mngr may still be at work on a sandbox whose agent was quick.
+  # If the agent was quick, mngr may still be using the sandbox.
   [ ! -e "$host_dir/host_lock" ] || timeout 30 flock "$host_dir/host_lock" true
   sleep "$period"
   take_snapshot
-  # Better without a snapshot than running for ever.
+  # Ending without a snapshot is better than running forever.
   kill -9 1
   kill -9 -1
 }
@@ -341,13 +341,13 @@ echo "$ending"
 mkdir -p "$folder"
 save_output
 timeout 10 tmux kill-session -t "=$session" 2>/dev/null
-look
+observe
 commits=$(commits)
-verdict
+result
 push
 [ -z "$reason" ] || reason=$(printf '%s\n' "$reason" | mask)
 warnings=$(warnings)
-# Before its end is recorded: what is recorded as ended needs no further cleaning.
+# Before the end is recorded, because a run that is recorded as ended is not cleaned up again.
 sh "$here/remove-secrets.sh"
 for _ in 1 2 3; do
   write_end && break

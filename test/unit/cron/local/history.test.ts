@@ -137,7 +137,7 @@ describe("files that the state names and that are gone", () => {
     ]);
     // As a destroy on another machine leaves it.
     const words =
-      "troll fires on this machine, and the stack's state does not have it: was it destroyed from another machine?";
+      "troll fires on this machine, but the stack's state does not contain it: was it destroyed from another machine?";
     for (const left of [[], [secrets("troll")], [{ ...job("troll"), environment: elsewhere.environment }]]) {
       expect(jobDifferences({ paths: paths(), installation }, left).map((each) => each.words)).toEqual([words]);
     }

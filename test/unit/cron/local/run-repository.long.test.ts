@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { stopFollowing } from "../../../../components/cron/local/runs/git.ts";
+import { unsetUpstream } from "../../../../components/cron/local/runs/git.ts";
 import { type Declared, prepareRepository, refreshBase } from "../../../../components/cron/local/runs/repository.ts";
 import { gitIn } from "../../../../components/git/git.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
@@ -53,7 +53,7 @@ describe("the base of a repository that is declared by its path", () => {
     expect(git("repo", "rev-parse", "main")).toBe(before);
     // What was made from it does not follow it.
     git("repo", "branch", "changelings/x", "origin/main");
-    await stopFollowing(gitIn(at("repo"), env), "changelings/x", "refs/remotes/origin/main");
+    await unsetUpstream(gitIn(at("repo"), env), "changelings/x", "refs/remotes/origin/main");
     expect(git("repo", "for-each-ref", "--format=%(upstream)", "refs/heads/changelings/x")).toBe("");
   });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { runFiles } from "../../../../components/cron/local/runs/plan.ts";
-import { noteMissingStart } from "../../../../components/cron/local/runs/start.ts";
+import { recordMissingStart } from "../../../../components/cron/local/runs/start.ts";
 import { refsOf, type Work, workSince } from "../../../../components/cron/local/runs/work.ts";
 import { writePrivateFile } from "../../../../components/host/files.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
@@ -407,7 +407,7 @@ it("a run that an older version began, and that noted no refs, has its commits a
   scene.agent("push", "--quiet", "origin", own);
   const files = runFiles(installationPaths("lab", scene.folder), "run", "run-1");
   writePrivateFile(files.base, "main");
-  await noteMissingStart(
+  await recordMissingStart(
     files,
     { folder: scene.primary, branch: own, base: scene.agent("rev-parse", "main") },
     scene.env,

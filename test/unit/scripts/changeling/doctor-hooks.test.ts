@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { changelingOf } from "../../../../components/cron/from-program.ts";
-import { hookChecks, whyItCantRun } from "../../../../components/cron/inspect/hooks.ts";
+import { hookChecks, missingProgram } from "../../../../components/cron/inspect/hooks.ts";
 import { Repository } from "../../../support/repository.ts";
 
 const made: Repository[] = [];
@@ -35,7 +35,7 @@ it("doctor --deep tries the hook that a run's work tree is made with, and leaves
     {
       name: `hook of ${repo.folder}`,
       status: "failed",
-      detail: "no run of troll would start: its post-checkout hook fails in a new work tree: the toolchain is missing",
+      detail: "no run of troll would start: its post-checkout hook fails in a new worktree: the toolchain is missing",
       remedy: `see ${join(repo.folder, ".git/hooks/post-checkout")}`,
     },
   ]);
@@ -79,7 +79,7 @@ it.each([
   const folder = mkdtempSync(join(tmpdir(), "hook-text-"));
   try {
     writeFileSync(join(folder, "post-checkout"), text);
-    expect(whyItCantRun(join(folder, "post-checkout"), "/nowhere")).toBe(expected);
+    expect(missingProgram(join(folder, "post-checkout"), "/nowhere")).toBe(expected);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,4 +1,4 @@
-"""What a function finds in its container, and whose agents it makes there."""
+"""The function's container: its paths and its environment, and the identity in it."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -9,8 +9,8 @@ from mngr_client import Identity
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a function finds things."""
+class Container:
+    """The paths and the environment of the function's container."""
 
     home: Path
     runs: Path
@@ -19,21 +19,21 @@ class Place:
     git_work: Path
     mask: Path
     tarball: Path
-    # Of the agent: mngr takes the path of its source for it, so this is one here as there.
+    # The agent's work dir. mngr uses the source's path for it, so it is the same here and in the sandbox.
     work_dir: Path
     environment: Mapping[str, str]
-    # Brings in what others wrote to the runs volume.
+    # Makes visible what others wrote to the runs volume.
     reload: Callable[[], None]
-    # Lets others see what was written to it.
+    # Makes visible to others what was written to it.
     commit: Callable[[], None]
 
 
 class RunError(Exception):
-    """No agent could be made; the message says why. Nothing of it is left."""
+    """No agent could be created, for the reason in the message. There are no leftovers."""
 
 
 def identity_of(environment: Mapping[str, str]) -> Identity:
-    """The person's, from the stack's Secret. Raises RunError when something of it is missing: none is ever made up."""
+    """The user's identity, from the stack's Secret. Raises RunError if a part is missing; none is ever invented."""
     names = ("MNGR_USER_ID", "MNGR_PREFIX", "CHANGELINGS_MODAL_TOKEN_ID", "CHANGELINGS_MODAL_TOKEN_SECRET")
     missing = [name for name in names if not environment.get(name)]
     if missing:
@@ -42,6 +42,6 @@ def identity_of(environment: Mapping[str, str]) -> Identity:
 
 
 def modal_settings(environment: Mapping[str, str]) -> dict[str, object]:
-    """What the person's settings say of mngr's Modal provider."""
+    """The settings of mngr's Modal provider in the user's mngr settings."""
     settings = tomllib.loads(environment.get("CHANGELINGS_MNGR_SETTINGS", ""))
     return settings.get("providers", {}).get("modal", {})
