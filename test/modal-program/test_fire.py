@@ -9,7 +9,7 @@ from io import StringIO
 from firing import CREATED, FAILED, TOKEN, Firing
 from lab import USER_ID
 
-from place import RunError
+from container import RunError
 from run_records import timestamp
 
 

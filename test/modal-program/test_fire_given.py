@@ -69,7 +69,7 @@ class Check(Firing):
         found = self.check(MNGR_USER_ID="f" * 32, GITHUB_TOKEN="")
         self.assertEqual(
             [problem for problem in found["problems"] if "is not in the image" not in problem],
-            ["the secret GITHUB_TOKEN is not set", f"the mngr user id is {'f' * 32}, and {USER_ID} is declared"],
+            ["the secret GITHUB_TOKEN is not set", f"the mngr user id is {'f' * 32}, but {USER_ID} is declared"],
         )
         self.assertEqual((found["ok"], found["secrets"], found["userId"]), (False, [], "f" * 32))
         self.assertIn(

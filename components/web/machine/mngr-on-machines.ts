@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { runProgram } from "../../lib/process.ts";
-import { type Agent, type CreateRunOptions, errorLine, type Mngr, MngrError, mngrClient } from "../../mngr/client.ts";
+import { type Agent, type CreateRunOptions, type Mngr, MngrError, mngrClient } from "../../mngr/client.ts";
 import {
   destroyHostArguments,
   forgetSnapshotArguments,
@@ -8,6 +8,7 @@ import {
   type MachineProvider,
   startArguments,
 } from "../../mngr/machine-arguments.ts";
+import { errorLine } from "../../mngr/output.ts";
 
 export type { MachineProvider } from "../../mngr/machine-arguments.ts";
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { allowedEnvironment } from "../../../components/lib/environment.ts";
-import { createdFrom, errorLine, reasonOf } from "../../../components/mngr/client.ts";
+import { createdFrom, errorLine, reasonOf } from "../../../components/mngr/output.ts";
 import { mngrEnvironment } from "../../../components/mngr/profile.ts";
 import { noProjectFolder } from "../../../components/mngr/project-folder.ts";
 

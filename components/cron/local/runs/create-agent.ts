@@ -1,30 +1,22 @@
-import { type ChildProcess, execFileSync } from "node:child_process";
-import { existsSync, rmSync, statSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { fallbackIdentity, gitIn, worktreeOf } from "../../../git/git.ts";
 import { ensureFolder, readTextIfAny, writePrivateFile } from "../../../host/files.ts";
 import { createArguments } from "../../../mngr/arguments.ts";
-import { type Created, createdFrom, errorLine, reasonOf } from "../../../mngr/client.ts";
 import { envFileText } from "../../../mngr/env-file.ts";
+import { type Created, createdFrom, errorLine, reasonOf } from "../../../mngr/output.ts";
 import { writeProjectSettings } from "../../../mngr/project-folder.ts";
 import { projectTables } from "../../../mngr/project-tables.ts";
 import { readSecrets } from "../../../secrets/installed.ts";
 import type { JobSpec } from "../job.ts";
 import type { RunContext } from "./context.ts";
+import { endOfCreate, endOfOrphanedCreate } from "./create-process.ts";
 import { deleteBranchIfEmpty, unsetUpstream } from "./git.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { prepareRepository, repositoryFolder } from "./repository.ts";
 import { baseCommitOf, baseRefOf, recordStart } from "./start.ts";
-
-/**
- * `mngr create` waits until a conversational agent is ready and has received its message. After this time it counts as
- * hung.
- */
-const createTimeoutMs = 600_000;
-/** How long a started process may take to write its id. */
-const pidTimeoutMs = 10_000;
 
 const runCommand = join(dirname(fileURLToPath(import.meta.url)), "run-command.sh");
 
@@ -59,8 +51,8 @@ export async function createAgent(
 ): Promise<CreatedAgent> {
   const files = runFiles(context.paths, plan.spec.name, plan.id);
   try {
-    if (existsSync(files.createOutput)) await endOfOrphan(plan, files, interruption);
-    else await endOf(await startCreate(plan, files, context, interruption), interruption);
+    if (existsSync(files.createOutput)) await endOfOrphanedCreate(plan, files, interruption);
+    else await endOfCreate(await startCreate(plan, files, context, interruption), interruption);
   } finally {
     rmSync(files.env, { force: true });
   }
@@ -164,46 +156,6 @@ function agentArgs(spec: JobSpec, files: RunFiles): string[] {
   return ["/bin/sh", runCommand, files.folder, ...script, ...spec.agent.args];
 }
 
-async function endOf(child: ChildProcess, interruption: AbortSignal): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  await new Promise<void>((resolve) => {
-    const kill = () => killGroup(child.pid ?? 0);
-    const timer = setTimeout(kill, createTimeoutMs);
-    if (interruption.aborted) kill();
-    interruption.addEventListener("abort", kill);
-    child.once("exit", () => {
-      clearTimeout(timer);
-      interruption.removeEventListener("abort", kill);
-      resolve();
-    });
-  });
-}
-
-/** Waits for the `mngr create` of a crashed scheduler, which continues without it. */
-async function endOfOrphan(plan: RunPlan, files: RunFiles, interruption: AbortSignal): Promise<void> {
-  const startedAt = statSync(files.createOutput).mtimeMs;
-  for (;;) {
-    if (createdFrom(readTextIfAny(files.createOutput) ?? "") !== undefined) return;
-    const pid = Number(readTextIfAny(files.createPid));
-    const age = Date.now() - startedAt;
-    if (!(pid > 0) && age > pidTimeoutMs) return;
-    if (pid > 0 && !isCreateOf(plan, pid)) return;
-    // A clock that was set back must not prolong the wait.
-    if (pid > 0 && (interruption.aborted || age > createTimeoutMs || age < -createTimeoutMs)) return killGroup(pid);
-    await sleep(1000);
-  }
-}
-
-/** Whether a process is still this run's `mngr create`: after a reboot, its id may belong to any process. */
-function isCreateOf({ id }: RunPlan, pid: number): boolean {
-  try {
-    const command = execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
-    return command.includes(` ${id} `);
-  } catch {
-    return false;
-  }
-}
-
 /**
  * Destroys the agent that a failed or killed create may have left. Nothing could start it again.
  * @throws if an agent may still exist
@@ -228,7 +180,7 @@ async function removeLeftovers(plan: RunPlan, created: Created | undefined, cont
 }
 
 /** @throws MngrError if an agent may exist that could not be destroyed */
-export async function destroyLeftover(plan: RunPlan, context: RunContext): Promise<void> {
+async function destroyLeftover(plan: RunPlan, context: RunContext): Promise<void> {
   const mngr = context.mngr(plan.spec.mngrProfile);
   const agent = plan.agentId ?? plan.id;
   const isHeld = () => plan.agentId === undefined || mngr.holds(plan.agentId);
@@ -240,15 +192,5 @@ export async function destroyLeftover(plan: RunPlan, context: RunContext): Promi
     if (!isHeld()) return;
     await mngr.stop(agent).catch(() => mngr.closeTerminal(plan.id));
     throw error;
-  }
-}
-
-/** Kills a process group by its leader's id; 0 would be our own group. */
-function killGroup(pid: number): void {
-  if (!(pid > 0)) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has just ended.
   }
 }
