@@ -21,23 +21,24 @@ const mostBundleBytes = 256 * 2 ** 20;
 const originFolder = "/root/.origin";
 
 /**
- * Git's credential helper for the clone, and for the agent's own fetches and pushes. The token is in the environment of
- * those that may use it, and nowhere else. It is sent to the repository's own host alone.
+ * Git's credential helper for the clone, and for the agent's own fetches and pushes. The token is only in the environment of
+ * these programs. Git sends it only to the repository's host.
  */
 const credentialHelper =
   '!f() { test "$1" = get && echo username=x-access-token && echo "password=$GITHUB_TOKEN"; }; f';
 
-/** Programs that git must not start while it checks out a repository of unknown origin. */
+/** Keeps git from starting other programs while it checks out an untrusted repository. */
 const cloneEnvironment = { GIT_LFS_SKIP_SMUDGE: "1", GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_NOSYSTEM: "1" };
 
-/** Where the work began: the last commit that the remote had in the beginning. */
+/** The commit of the remote's branch that the session started from. */
 const startRef = "refs/changelings/start";
 
 /**
- * One program for all steps, because a round trip to a sandbox takes longer than most of them. The code that it exits
- * with says which one failed. It prints `on` if the branch is checked out, which a tag of that name is not.
+ * One program for all steps, because a round trip to a sandbox takes longer than most of them. Its exit code says which step
+ * failed. It prints `on` if the branch is checked out; a tag of that name is not.
  *
- * A snapshot's files are new copies, so git would read all of them again to see whether they changed.
+ * The files of a snapshot are copies with new times and inodes. Without trustctime and checkStat, git would read all of
+ * them again to see whether they changed.
  */
 const prepareScript = `repo=$1 source=$2 branch=$3 how=$4 has_bundle=$5 sets_up=$6 memory=$7
 g() { git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.ext.allow=never -c maintenance.auto=false "$@"; }
@@ -60,7 +61,7 @@ test "$how" != switch || g -c core.trustctime=false -c core.checkStat=minimal -C
 IFS= read -r head 2>/dev/null < "$repo/.git/HEAD"
 test "$head" != "ref: refs/heads/$branch" || printf on
 test "$sets_up" = yes && test ! -s "$memory" || exit 0
-# Written beside the file and linked, so that of two sandboxes that start at once only one seeds the memory.
+# Written to another file and linked, so that only one of two sandboxes that start at once seeds the memory.
 new="$memory.$$.new"; printf %s "$MEMORY_SEED" > "$new" || exit 43
 ln "$new" "$memory" 2>/dev/null || test -s "$memory" || mv "$new" "$memory" || exit 43
 rm -f "$new"`;
@@ -70,18 +71,18 @@ export interface Preparation {
   readonly branch: string;
   /** For the repository's host. */
   readonly token: string | undefined;
-  /** `clone` alone is for a warm snapshot; `update` starts from one. */
+  /** `clone` makes a warm snapshot; `update and set up` starts from one. */
   readonly what: "clone" | "clone and set up" | "update and set up";
   /** From `readSource`. */
   readonly source: Promise<Source>;
 }
 
 /**
- * Clones the repository to `/workspace/{repo}` with the branch checked out, or brings the one of a warm snapshot to the
- * branch's present tip. Then marks where the work begins, sets the agent's identity (the person's, with the suffix), and
- * gives the repository's memory its first content, once (spec 004).
+ * Clones the repository to `/workspace/{repo}` and checks out the branch, or updates the clone of a warm snapshot to the
+ * branch's current tip. Then marks the start commit, sets the agent's git identity, and fills the repository's memory if it
+ * is empty (spec 004).
  *
- * @returns the branch that is checked out; undefined if git must be asked
+ * @returns the branch that is checked out; undefined if git has to be asked
  */
 export async function prepareRepository(
   steps: Steps,
@@ -114,7 +115,7 @@ export async function prepareRepository(
   return stdout === "on" ? branch : undefined;
 }
 
-/** The agent's identity, and the credential helper for the repository's own host. */
+/** The agent's git identity, and the credential helper for the repository's host. */
 function gitSettings(spec: SandboxSpec, token: string | undefined): string {
   return settingsFile([
     ...(isRepoUrl(spec.url) && token !== undefined
@@ -125,16 +126,16 @@ function gitSettings(spec: SandboxSpec, token: string | undefined): string {
   ]);
 }
 
-/** What is sent to a sandbox of a repository that is a path on this machine; nothing for one that it clones from a URL. */
+/** A repository on this machine, to send to a sandbox. Empty for a repository that the sandbox clones from a URL. */
 export interface Source {
-  /** Identifies the branches and tags. */
+  /** A hash of the branches and tags. */
   readonly refs?: string;
-  /** undefined if the sandbox has these refs. */
+  /** undefined if the sandbox already has these refs. */
   readonly bundle?: Uint8Array;
 }
 
 /**
- * Reads it while the sandbox is made: an error is thrown where it is awaited.
+ * Starts to read the repository while the sandbox is created. Errors are thrown where the promise is awaited.
  *
  * @param known the refs of the warm snapshot
  */
@@ -150,8 +151,8 @@ async function sourceOfPath(path: string, known: string | undefined): Promise<So
 }
 
 /**
- * The branches and tags of a repository of this machine, as a hash. Read before the bundle is made: what changes in
- * between is sent, and once more the next time.
+ * A hash of the branches and tags. It is read before the bundle is made, so a change in between is sent twice rather than
+ * not at all.
  */
 async function refsOfLocal(path: string): Promise<string> {
   const format = "--format=%(objectname) %(refname)";
@@ -159,7 +160,7 @@ async function refsOfLocal(path: string): Promise<string> {
   return createHash("sha256").update(refs).digest("hex");
 }
 
-/** A repository of this machine as a bundle: the sandbox sees none of this machine's files. */
+/** Sent as a bundle, because a sandbox sees no files of this machine. */
 async function bundleOfLocal(path: string): Promise<Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), "changelings-bundle-"));
   const bundle = join(folder, "repository.bundle");
@@ -193,8 +194,8 @@ export async function currentBranch(steps: Steps, spec: SandboxSpec): Promise<st
 }
 
 /**
- * Bash, because the exit code of git is that of a pipeline's first program. The index is a copy, so that the agent's own
- * is not changed. Nothing is asked of submodules but their commits: a `.gitmodules` that git rejects would hide all.
+ * Bash, for the exit code of git, the first program of the pipeline. Works on a copy of the index, so that the agent's is not
+ * changed. Ignores changes inside submodules, because git fails on an invalid `.gitmodules`.
  */
 const diffScript = `set -u; index=$(mktemp); trap 'rm -f "$index" "$index.lock"' EXIT
 cp "$(git rev-parse --git-path index)" "$index"; export GIT_INDEX_FILE=$index

@@ -8,7 +8,7 @@ import { type EgressProxy, startProxy } from "../egress/proxy.ts";
 import { loopbackTargets } from "../egress/rules.ts";
 import { SandboxError } from "../provider.ts";
 
-/** Where the proxy's socket is in a container. */
+/** The folder of the proxy's socket in a container. */
 export const egressMount = "/run/changelings-egress";
 
 const forwarder = readFileSync(new URL("../egress/forward.mjs", import.meta.url), "utf8");
@@ -16,13 +16,13 @@ const startMs = 30_000;
 const longestSocketPath = 107;
 
 /**
- * A container without a network, but with the Unix socket of a proxy in this process. Needs a daemon on this machine, and
- * Node in the image.
+ * The network of containers that have only loopback: a forwarder in the container connects a port to the Unix socket of a
+ * proxy in this process. Needs a daemon on this machine, and Node in the image.
  */
 export interface ContainerEgress {
   /** The folder to mount at `egressMount`, read-only. */
   folderOf(id: string): string;
-  /** Makes sure that the proxy and the forwarder in the container run. */
+  /** Starts the proxy, and the forwarder in the container, unless they are running. */
   use(id: string, container: string, allowDomains: readonly string[] | undefined): Promise<void>;
   end(id: string): void;
 }
@@ -45,7 +45,7 @@ export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): Cont
     }
     makeEgressFolder(folder);
     const proxy = await startProxy({ socket, allowDomains });
-    // The container's root is not this user, and has no capability to read what others may not.
+    // The container's root may be another user than this one, and has no capability to bypass permissions.
     chmodSync(socket, 0o666);
     const targets = loopbackTargets(allowDomains).map(({ host, port }) => `${host}:${port}`);
     try {
@@ -85,7 +85,7 @@ export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): Cont
   };
 }
 
-/** Only this user can reach it by its path; the container reaches the last folder alone. */
+/** The parent is private, so on this machine only this user can reach the socket. The container sees only the folder. */
 function makeEgressFolder(folder: string): void {
   ensureFolder(join(folder, ".."));
   mkdirSync(folder, { recursive: true });
@@ -106,18 +106,20 @@ async function startForwarder(
     detached: true,
   });
   const isNew = await new Promise<boolean>((resolve, reject) => {
-    let said = "";
+    let printed = "";
     const fail = (reason: string) => {
       clearTimeout(timer);
-      reject(new SandboxError("network", `the sandbox's network could not be made: ${reason} ${said.slice(-1000)}`));
+      reject(
+        new SandboxError("network", `the sandbox's network could not be set up: ${reason} ${printed.slice(-1000)}`),
+      );
     };
     const timer = setTimeout(() => fail("no answer"), startMs);
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
-        if (said.length < 10_000) said += text;
-        if (!said.includes("ready\n") && !said.includes("EADDRINUSE")) return;
+        if (printed.length < 10_000) printed += text;
+        if (!printed.includes("ready\n") && !printed.includes("EADDRINUSE")) return;
         clearTimeout(timer);
-        resolve(said.includes("ready\n"));
+        resolve(printed.includes("ready\n"));
       });
       if ("unref" in stream && typeof stream.unref === "function") stream.unref();
     }

@@ -3,12 +3,12 @@ import { type ProgramEnd, runProgram } from "../../lib/process.ts";
 import { type ExecOptions, maxOutputCharacters } from "../provider.ts";
 import { stopByte, supervised, supervisedInput } from "../supervisor.ts";
 
-/** How long the end of a program that its supervisor ends is waited for. */
+/** How long the supervisor may take to end a program. */
 const graceSeconds = 15;
 
 /**
- * Reads the environment from the input, and becomes the program: an option of `docker exec` would show it in an argv, and
- * a variable of the client's could change what the client does.
+ * Reads the environment from the input, then executes the program. With options of `docker exec`, the values would be in an
+ * argument list; as variables of docker's client they could change what the client does.
  */
 const receiver = String.raw`
 import json, os, sys
@@ -27,7 +27,7 @@ os.environ.update(json.loads(take(int(digits))))
 os.execvp(sys.argv[1], sys.argv[1:])
 `;
 
-/** Runs a program in a container. The client can't end what it started there, so a supervisor does. */
+/** Runs a program in a container, under a supervisor that ends its processes, because docker's client can't. */
 export function execInContainer(
   container: string,
   argv: readonly string[],

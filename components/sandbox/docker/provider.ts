@@ -1,46 +1,37 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import * as z from "zod/mini";
 import { dockerClient } from "../../docker/client.ts";
-import { imageSources } from "../../docker/image-sources.ts";
 import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
 import { proxyVariables } from "../egress/environment.ts";
-import { dockerfile, imageEnvironment } from "../image/image.ts";
-import { LogTail, shortened } from "../image/log-tail.ts";
-import {
-  type CreateOptions,
-  type Progress,
-  type Sandbox,
-  SandboxError,
-  SandboxGone,
-  type SandboxProvider,
-} from "../provider.ts";
+import { imageEnvironment } from "../image/image.ts";
+import { type CreateOptions, type Sandbox, SandboxError, SandboxGone, type SandboxProvider } from "../provider.ts";
 import { sweep } from "../supervisor.ts";
 import { containerEgress, egressMount } from "./egress.ts";
 import { execInContainer } from "./exec.ts";
+import { buildImage } from "./image.ts";
 
 export interface DockerSandboxOptions {
   readonly installation: string;
   /** The installation's folder for sandboxes; see `installationPaths`. */
   readonly sandboxes: string;
-  /** Says where Docker is. */
+  /** Environment of docker's client, for instance `DOCKER_HOST`. */
   readonly env: NodeJS.ProcessEnv;
-  /** The Dockerfile of the base image, without a context. By default the sandboxes' own, from the mirrors of `env`. */
+  /** The Dockerfile of the base image, built without a context. By default the sandboxes' own, with the mirrors in `env`. */
   readonly dockerfile?: string;
 }
 
 const label = "changelings-sandbox";
-const repository = "changelings-sandbox";
 const snapshots = "changelings-sandbox-snapshot";
-/** JSON of what the sandbox was made with. A snapshot's image passes its container's other labels on. */
+/** A `SandboxRecord` as JSON. A container inherits all other labels from its snapshot's image. */
 const recordLabel = "changelings-sandbox-record";
 const maxProcesses = 4096;
 const proxyNames = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"].flatMap((name) => [
   name,
   name.toUpperCase(),
 ]);
-/** A container that was not started for so long is nobody's. */
-const halfMadeMs = 10 * 60_000;
-const seconds = { asked: 60, done: 600, build: 3600 };
+/** A container that was created this long ago and not started is an orphan, in milliseconds. */
+const unstartedMs = 10 * 60_000;
+const timeoutSeconds = { query: 60, change: 600 };
 
 const container = z.object({
   Id: z.string(),
@@ -64,8 +55,8 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
   const { installation, sandboxes, env } = options;
   const client = dockerClient(env);
   const egress = containerEgress(sandboxes, env);
-  const run = async (args: readonly string[], timeoutSeconds = seconds.asked, input?: string) =>
-    (await runDocker(args, { env, timeoutSeconds, ...(input !== undefined && { input }) })).stdout.trim();
+  const run = async (args: readonly string[], seconds = timeoutSeconds.query, input?: string) =>
+    (await runDocker(args, { env, timeoutSeconds: seconds, ...(input !== undefined && { input }) })).stdout.trim();
   const nameOf = (id: string) => `${label}-${id}`;
 
   const inspect = async (names: readonly string[]): Promise<Container[]> => {
@@ -75,11 +66,11 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
       return z.array(container).parse(JSON.parse(printed));
     } catch (error) {
       if (!(error instanceof NoSuchThing)) throw error;
-      // One of several is gone.
+      // Docker fails if one of several is missing.
       return names.length === 1 ? [] : (await Promise.all(names.map((name) => inspect([name])))).flat();
     }
   };
-  /** @returns undefined if it is not there, or belongs to another installation, or was not made completely */
+  /** @returns undefined if it is missing, incomplete, or belongs to another installation */
   const find = async (id: string): Promise<Container | undefined> => {
     if (!/^[A-Za-z0-9-]{1,63}$/.test(id)) return undefined;
     const [found] = await inspect([nameOf(id)]);
@@ -93,7 +84,7 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
   async function remove(name: string, usedImage?: string): Promise<void> {
     await client.removeContainer(name);
     if (usedImage === undefined) return;
-    // A snapshot that was removed while this sandbox ran is an image without a name.
+    // A snapshot that was removed while its sandbox ran stays as an image without a name.
     const tags = await run(["image", "inspect", "--format", "{{len .RepoTags}}", usedImage]).catch(() => "1");
     if (tags === "0") await client.removeImage(usedImage).catch(() => {});
   }
@@ -121,7 +112,7 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
       async snapshot({ signal } = {}) {
         await checkLive();
         const snapshot = `${snapshots}:${id}-${randomUUID()}`;
-        await run(["commit", Id, snapshot], seconds.done);
+        await run(["commit", Id, snapshot], timeoutSeconds.change);
         if (signal?.aborted) await client.removeImage(snapshot);
         signal?.throwIfAborted();
         return snapshot;
@@ -134,35 +125,12 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     };
   }
 
-  /** A process that was killed between a container's creation and its start leaves one that never ran. */
-  async function removeHalfMade(): Promise<void> {
+  /** Removes containers that a process created and, because it was killed, never started. */
+  async function removeUnstarted(): Promise<void> {
     const filters = ["--filter", `label=${label}=${installation}`, "--filter", "status=created"];
     const listed = await run(["container", "ls", "--all", "--quiet", "--no-trunc", ...filters]);
     for (const { Id, Created } of await inspect(listed.split("\n").filter(Boolean))) {
-      if (Date.now() - Date.parse(Created) > halfMadeMs) await client.removeContainer(Id);
-    }
-  }
-
-  function definition(): string {
-    try {
-      return options.dockerfile ?? dockerfile(imageSources(env));
-    } catch (error) {
-      throw new SandboxError("image", error instanceof Error ? error.message : String(error), { cause: error });
-    }
-  }
-
-  async function build(image: string, text: string, { onProgress, signal }: Progress): Promise<void> {
-    const log = new LogTail(onProgress);
-    const onOutput = (part: string) => log.add(part);
-    try {
-      const args = ["build", "--tag", image, "-"];
-      await runDocker(args, { env, timeoutSeconds: seconds.build, input: text, signal, onOutput });
-    } catch (error) {
-      signal?.throwIfAborted();
-      log.end();
-      // Docker's message contains the whole failed command.
-      const reason = error instanceof Error ? shortened(error.message) : String(error);
-      throw new SandboxError("image", [reason, ...log.lines].join("\n"), { cause: error });
+      if (Date.now() - Date.parse(Created) > unstartedMs) await client.removeContainer(Id);
     }
   }
 
@@ -184,17 +152,17 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
       ...(allowDomains?.length === 0
         ? []
         : ["--mount", `type=bind,src=${egress.folderOf(id)},dst=${egressMount},readonly`]),
-      // Docker would pull an image that is not there.
+      // By default, Docker would pull a missing image.
       ...["--pull", "never", "--entrypoint", "sleep", snapshot ?? given.image, "infinity"],
     ];
-    const made = await run(args, seconds.done).catch((error: unknown) => {
-      // A sandbox of the same id keeps its own.
+    const made = await run(args, timeoutSeconds.change).catch((error: unknown) => {
+      // An existing sandbox of the same id keeps its folder.
       if (!(error instanceof DockerError && /already in use/.test(error.message))) egress.end(id);
       throw error;
     });
     try {
       signal?.throwIfAborted();
-      await run(["container", "start", made], seconds.done);
+      await run(["container", "start", made], timeoutSeconds.change);
       return sandbox(record, made);
     } catch (error) {
       await remove(made);
@@ -207,13 +175,8 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     capabilities: { isolation: "container", snapshots: true, volumes: true, egress: "hosts", expires: false },
     async prepareImage({ onProgress, signal }) {
       signal?.throwIfAborted();
-      await removeHalfMade();
-      const text = definition();
-      const image = `${repository}:${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
-      if ((await run(["image", "ls", "--quiet", image])) !== "") return image;
-      onProgress?.(`building the image ${image}, once; this may take minutes`);
-      await build(image, text, { onProgress, signal });
-      return image;
+      await removeUnstarted();
+      return buildImage(options.dockerfile, { env, onProgress, signal });
     },
     async ensureVolume(name) {
       if (await client.hasVolume(name)) return false;
@@ -231,9 +194,9 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     async open(id) {
       const found = await find(id);
       if (found === undefined) return undefined;
-      // Docker was restarted.
-      if (!found.State.Running) await run(["container", "start", found.Id], seconds.done);
-      await run(["exec", found.Id, ...sweep], seconds.done);
+      // Docker was restarted, or a program in the container ended its first process.
+      if (!found.State.Running) await run(["container", "start", found.Id], timeoutSeconds.change);
+      await run(["exec", found.Id, ...sweep], timeoutSeconds.change);
       return sandbox(recordOf(found), found.Id);
     },
     async list(labels) {
@@ -253,7 +216,7 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     async removeSnapshot(id) {
       if (!id.startsWith(`${snapshots}:`)) return;
       try {
-        await run(["image", "rm", "--force", id], seconds.done);
+        await run(["image", "rm", "--force", id], timeoutSeconds.change);
       } catch (error) {
         if (!(error instanceof NoSuchThing)) throw error;
       }

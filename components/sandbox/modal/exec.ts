@@ -3,12 +3,12 @@ import type { ContainerProcess, Sandbox as ModalSandbox } from "modal";
 import { type ExecEnd, type ExecOptions, maxOutputCharacters } from "../provider.ts";
 import { stopByte, supervised, supervisedInput } from "../supervisor.ts";
 
-/** How long a program that its supervisor should have ended is waited for. */
+/** How long to wait for the supervisor after the program's timeout. */
 const graceSeconds = 30;
 const stopSeconds = 15;
-/** How long the end of the output may come after the end of the program. */
+/** How long to wait for the rest of the output after the program has ended. */
 const drainSeconds = 15;
-/** How often the sandbox is asked for while a program runs. */
+/** How often to check that the sandbox still exists while a program runs. */
 const watchSeconds = 3;
 const chunkBytes = 1024 * 1024;
 
@@ -19,13 +19,13 @@ const printedTooMuch = 137;
 type Program = ContainerProcess<Uint8Array>;
 
 /**
- * Runs a program in a sandbox on Modal. The SDK can only start one, so a supervisor inside of the sandbox ends it.
+ * Runs a program in a sandbox on Modal. The SDK can only start programs, so a supervisor in the sandbox ends them.
  *
- * Its environment goes straight to the machine that runs the sandbox, over TLS. A Modal Secret would be kept on the
- * account, and one of the sandbox would be seen by all its programs.
+ * The environment is sent to the machine that runs the sandbox, over TLS. A Modal Secret would be stored in the account, and
+ * all programs of the sandbox would see it.
  *
- * @param hasEnded whether the sandbox has
- * @returns undefined if the sandbox has ended: its programs end with it, and may seem to have failed by themselves
+ * @param hasEnded whether the sandbox has ended
+ * @returns undefined if the sandbox has ended, which ends its programs too
  */
 export async function execOnModal(
   sandbox: ModalSandbox,
@@ -72,7 +72,7 @@ async function run(
         .then(() => stopped),
     ]);
     if (output.hasTooMuch) return { code: printedTooMuch, ...output.text };
-    // A killed program, or supervisor, can be the first sign that the sandbox has ended.
+    // That the program or its supervisor was killed can be the first sign that the sandbox has ended.
     if (code === undefined || (code > 128 && code !== stopped && (await hasEnded()))) return undefined;
     await Promise.race([output.read, after(drainSeconds, over.signal)]);
     // What it printed may arrive after its end.
@@ -84,13 +84,13 @@ async function run(
   }
 }
 
-/** Resolves when the sandbox has ended, which the SDK does not always notice: it tries again to read the output. */
+/** Resolves when the sandbox has ended. The SDK doesn't always notice: it keeps retrying to read the output. */
 async function watch(hasEnded: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
   do await after(watchSeconds, signal);
   while (!(await hasEnded()));
 }
 
-/** @returns writes bytes after those that were written before; a program that has ended needs none */
+/** @returns a function that writes bytes to the program's input, in order, and ignores that it has ended */
 function inputOf(program: Program): (bytes: Uint8Array) => void {
   const writer = program.stdin.getWriter();
   let last = Promise.resolve();
@@ -105,7 +105,7 @@ class Output {
   readonly text = { stdout: "", stderr: "" };
   /** Resolves when both streams have ended. */
   readonly read: Promise<unknown>;
-  /** Resolves when a stream has more than may be printed. */
+  /** Resolves when a stream exceeds the limit. */
   readonly isTooMuch: Promise<void>;
   hasTooMuch = false;
   readonly #maxOutput: number;
@@ -153,7 +153,7 @@ class Output {
   }
 }
 
-/** Never resolves once the signal is aborted, and keeps no process alive. */
+/** Never resolves once the signal is aborted. Doesn't keep this process running. */
 async function after(seconds: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(seconds * 1000, undefined, { signal, ref: false });

@@ -2,7 +2,7 @@ import type { App, ModalClient } from "modal";
 import { LogTail } from "../image/log-tail.ts";
 import type { Progress } from "../provider.ts";
 
-/** An image in the form that Modal's SDK builds: commands of a Dockerfile, without files from this machine. */
+/** An image as Modal's SDK builds it: commands of a Dockerfile, without files of this machine. */
 export interface ModalImage {
   /** Such as `debian:bookworm-slim`. */
   readonly base: string;
@@ -11,15 +11,14 @@ export interface ModalImage {
 
 /** GenericResult.Status in Modal's protocol, which the SDK does not export. */
 const success = 1;
-/** How long Modal keeps one request for a build's log open. */
+/** How long one request for a build's log stays open. */
 const joinSeconds = 55;
 
 /**
- * Builds an image, unless Modal has built one of the same content. The SDK's own `build` does the same, but does not
- * report the log.
+ * Builds an image, unless Modal has one with the same content. Like the SDK's `build`, but reports the log.
  *
  * @returns its id
- * @throws Error with the end of the log
+ * @throws Error with the tail of the log
  */
 export async function buildImage(
   client: ModalClient,

@@ -5,10 +5,10 @@ import type { SandboxSpec } from "../spec.ts";
 type Network = Pick<SandboxCreateParams, "blockNetwork" | "outboundDomainAllowlist" | "outboundCidrAllowlist">;
 
 /**
- * What Modal lets a sandbox connect to. Modal's lists have no ports, so an entry with one would allow more than it says.
- * 443 is accepted, since hosts are listed for https.
+ * Translates `allow_domains` to Modal's allowlists, which have no ports: an entry with a port would allow more than it says.
+ * Only 443 is accepted, because hosts are usually listed for https.
  *
- * @throws Error that names every entry that is no host, or has another port
+ * @throws Error that names every entry that is not a host, or has another port
  */
 export function modalNetwork({ allowDomains }: Pick<SandboxSpec, "allowDomains">): Network {
   if (allowDomains === undefined) return {};
@@ -31,7 +31,7 @@ export const noPorts = {
   remedy: "write the host alone in allow_domains, or use another provider",
 } as const;
 
-/** Whether an entry of `allow_domains` says what Modal's lists can't. */
+/** Whether an entry of `allow_domains` has a port other than 443, which Modal's lists can't express. */
 export function hasOtherPort(entry: string): boolean {
   const { port } = parse(entry);
   return port !== undefined && port !== "443";

@@ -12,7 +12,7 @@ import { modalNetwork } from "./network.ts";
 import { type Attempt, ModalSandbox, untilAborted } from "./sandbox.ts";
 
 export interface ModalSandboxOptions extends ModalOptions {
-  /** The id of the installation whose sandboxes they are. */
+  /** The id of the installation that the sandboxes belong to. */
   readonly installation: string;
   /** Modal's environment; by default that of the token. */
   readonly environment?: string | undefined;
@@ -20,9 +20,9 @@ export interface ModalSandboxOptions extends ModalOptions {
 }
 
 /**
- * The provider as this machine's person has it: with their token, and the sandboxes' own image.
+ * The provider for this installation: with the user's token, and the sandboxes' own image.
  *
- * @param folder the installation's folder for sandboxes, where their token may be
+ * @param folder the installation's folder for sandboxes, which may contain the token
  */
 export function openModal(installation: string, folder: string): SandboxProvider {
   const image = { base: baseImage, dockerfileCommands: dockerfileCommands() };
@@ -40,8 +40,8 @@ const teardownSeconds = 60;
 const longestSeconds = 86_400;
 
 /**
- * Sandboxes on Modal, all of them in one app of the installation. A sandbox's id is its name there, which its app has once
- * among those that run, so a sandbox whose creation was interrupted is found by it.
+ * Sandboxes on Modal, all in one app per installation. A sandbox's id is its name on Modal, which is unique among the running
+ * sandboxes of an app, so a sandbox whose creation was interrupted can be found by it.
  */
 export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
   const { ask, find } = modalRpc(options);
@@ -55,7 +55,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
       throw sandboxError(step, error);
     }
   };
-  /** Kept, because every sandbox needs them, and each question is a round trip. A failed creation forgets them. */
+  /** Cached, because every sandbox needs them and each lookup is a round trip. A failed creation clears the cache. */
   let app: Promise<App> | undefined;
   let image: Promise<string> | undefined;
   const images = new Map<string, Promise<Image>>();
@@ -82,7 +82,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
     }
   }
 
-  /** Ends what a failed creation has left, or is about to leave. */
+  /** Terminates the sandbox of a failed creation, also if Modal creates it only later. */
   async function tearDown(id: string, creating: Promise<SdkSandbox> | undefined): Promise<void> {
     void creating?.then((late) => late.terminate()).catch(() => {});
     const left = await named("create", id);
@@ -102,7 +102,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
 
     prepareImage(progress) {
       if (image !== undefined) return untilAborted("image", progress.signal, image);
-      // Others may wait for it too, so it goes on if the first one does not wait for its end.
+      // Others may wait for it too, so the first caller's signal doesn't cancel it.
       const build = async (client: ModalClient, { signal }: { signal: AbortSignal }) =>
         buildImage(client, await ownApp(client), options.image, { ...progress, signal });
       image = attempt("image", "the image of sandboxes", build, buildSeconds);
@@ -123,32 +123,32 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
       }
     },
 
-    async create(asked) {
-      const { id, signal } = asked;
-      const given = new AbortController();
+    async create(createOptions) {
+      const { id, signal } = createOptions;
+      const cancelled = new AbortController();
       let creating: Promise<SdkSandbox> | undefined;
       const make = async (client: ModalClient) => {
         const [app, image, volumes] = await Promise.all([
           ownApp(client),
-          kept(images, asked.snapshot ?? asked.image, (id) => client.images.fromId(id)),
-          mounts(client, asked),
+          kept(images, createOptions.snapshot ?? createOptions.image, (id) => client.images.fromId(id)),
+          mounts(client, createOptions),
         ]);
-        given.signal.throwIfAborted();
-        creating = client.sandboxes.create(app, image, { ...parameters(asked), volumes });
+        cancelled.signal.throwIfAborted();
+        creating = client.sandboxes.create(app, image, { ...parameters(createOptions), volumes });
         return await creating;
       };
-      const tried = () => attempt("create", `a new sandbox, ${id}`, make, createSeconds);
+      const tryOnce = () => attempt("create", `a new sandbox, ${id}`, make, createSeconds);
       try {
-        const made = tried().catch((error: unknown) => {
-          // What was kept may have been removed meanwhile.
+        const made = tryOnce().catch((error: unknown) => {
+          // Something in the cache may have been removed since.
           if (!isOfKind(error, "not_found")) throw error;
           forget();
-          return tried();
+          return tryOnce();
         });
         const sandbox = await untilAborted("create", signal, made);
-        return new ModalSandbox(id, sandbox, { mountPaths: Object.keys(asked.volumes), attempt });
+        return new ModalSandbox(id, sandbox, { mountPaths: Object.keys(createOptions.volumes), attempt });
       } catch (error) {
-        given.abort();
+        cancelled.abort();
         forget();
         if (!isOfKind(error, "exists")) await tearDown(id, creating).catch(() => {});
         throw sandboxError("create", error);
@@ -183,20 +183,20 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
     },
   };
 
-  async function mounts(client: ModalClient, asked: CreateOptions): Promise<Record<string, Volume>> {
-    const found = Object.entries(asked.volumes).map(
+  async function mounts(client: ModalClient, { volumes: mounted }: CreateOptions): Promise<Record<string, Volume>> {
+    const found = Object.entries(mounted).map(
       async ([path, declared]) =>
         [path, await kept(volumes, volumeName(declared), (name) => madeVolume(client, name))] as const,
     );
     return Object.fromEntries(await Promise.all(found));
   }
 
-  /** Makes it if it is missing. Only on one of the second version does `sync` save what a sandbox has changed. */
+  /** Creates the volume if it is missing. `sync` saves a sandbox's changes only on volumes of version 2. */
   async function madeVolume(client: ModalClient, name: string): Promise<Volume> {
     try {
       return await client.volumes.fromName(name, { ...environment, createIfMissing: true, version: 2 });
     } catch (error) {
-      // Somebody else made it, with the first version.
+      // It exists with version 1.
       if (error instanceof Error && error.name === "InvalidError")
         return await client.volumes.fromName(name, environment);
       throw error;
@@ -204,8 +204,8 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
   }
 
   /**
-   * The running sandboxes of the app, with what the SDK's own list leaves out. Modal's own filter by tags misses some:
-   * see `components/modal/sandboxes.ts`.
+   * The running sandboxes of the app, with fields that the SDK's own list omits. Modal's filter by tags misses some: see
+   * `components/modal/sandboxes.ts`.
    */
   async function running({ apps, cpClient }: ModalClient, signal: AbortSignal): Promise<ListedSandbox[]> {
     const { appId } = await apps.fromName(appName, environment);
@@ -238,7 +238,7 @@ function kept<Value>(
   return finding;
 }
 
-/** @throws Error with a remedy, for what Modal can't do */
+/** @throws Error with a remedy, if Modal can't do what is declared */
 function parameters({ id, labels, spec }: CreateOptions): SandboxCreateParams {
   const { cpu, memoryGb, timeoutSeconds } = spec;
   if (timeoutSeconds > longestSeconds) {

@@ -5,9 +5,9 @@ import { sweep } from "../supervisor.ts";
 import { execOnModal } from "./exec.ts";
 
 /**
- * Asks Modal something as one step of a sandbox's life.
+ * Sends requests to Modal as one step of a sandbox's life.
  *
- * @throws SandboxError
+ * @throws SandboxError that names the step
  */
 export type Attempt = <Answer>(
   step: string,
@@ -23,11 +23,11 @@ const snapshotSeconds = 10 * 60;
 const transferSeconds = 10;
 /** How long a snapshot and the sandbox's end may take together. */
 export const longestSaveSeconds = snapshotSeconds + transferSeconds + syncSeconds + endSeconds;
-/** Volumes are mounted at paths of their own; other paths may be missing. */
+/** Paths may be missing, because not every sandbox has all volumes. */
 const syncAll = 'for path do if [ -e "$path" ]; then sync "$path" || exit 1; fi; done';
 
 export interface ModalSandboxParts {
-  /** Where its volumes are. */
+  /** The paths of its volumes. */
   readonly mountPaths: readonly string[];
   readonly attempt: Attempt;
 }
@@ -49,18 +49,21 @@ export class ModalSandbox implements Sandbox {
   async exec(argv: readonly string[], options: ExecOptions): Promise<ExecEnd> {
     if (this.#isOver) throw new SandboxGone(this.id);
     const run = () => execOnModal(this.#sandbox, argv, options, () => this.#hasEnded());
-    // The program's own time limit comes first.
+    // Longer than the program's own timeout.
     const end = await this.#attempt("exec", `${argv[0]} in ${this.id}`, run, options.timeoutSeconds + 120);
     if (end === undefined) throw new SandboxGone(this.id);
     return end;
   }
 
-  /** Ends what a service that died has left running. @returns false if the sandbox is gone */
+  /** Ends the programs that a killed service left running. @returns false if the sandbox is gone */
   async takeOver(): Promise<boolean> {
     try {
       const code = await this.#run(sweep, sweepSeconds);
       if (code === 0) return true;
-      throw new SandboxError("open", `what still runs in ${this.id} could not be ended (exit code ${code})`);
+      throw new SandboxError(
+        "open",
+        `the programs that still run in ${this.id} could not be ended (exit code ${code})`,
+      );
     } catch (error) {
       if (await this.#hasEnded()) return false;
       throw error;
@@ -86,9 +89,9 @@ export class ModalSandbox implements Sandbox {
   }
 
   /**
-   * Modal writes a volume's changes back when the sandbox ends. `sync` does it before that, and reports errors.
+   * Saves the volumes first: Modal would do so at the sandbox's end, but only `sync` reports errors.
    *
-   * @throws SandboxError also if the sandbox has ended, but what is on its volumes may not be saved
+   * @throws SandboxError also if the sandbox has ended, but changes on its volumes may be lost
    */
   async terminate(): Promise<void> {
     if (this.#isOver) return;
@@ -106,7 +109,7 @@ export class ModalSandbox implements Sandbox {
     if (unsaved !== undefined) throw new SandboxError("terminate", unsaved);
   }
 
-  /** @returns what is wrong, if the changes on its volumes may not be saved */
+  /** @returns the problem, if changes on its volumes may be lost */
   async #save(): Promise<string | undefined> {
     if (this.#mountPaths.length === 0) return undefined;
     try {
@@ -114,7 +117,7 @@ export class ModalSandbox implements Sandbox {
       if (code === 0) return undefined;
       return `${this.id} has ended, but the last changes in ${this.#mountPaths.join(", ")} may be lost (exit code ${code})`;
     } catch (error) {
-      // If it ended by itself, Modal has saved them.
+      // If the sandbox had already ended, Modal has saved them.
       if (await this.#hasEnded()) return undefined;
       return `${this.id} has ended, but the last changes in ${this.#mountPaths.join(", ")} may be lost: ${messageOf(error)}`;
     }
