@@ -16,8 +16,8 @@ import { baseImageOf, type ImageSources } from "../../docker/image-sources.ts";
 import { type ToolPart, toolLinks, toolParts, toolsFolder } from "./tools.ts";
 
 /**
- * The base image of sandboxes (spec 004, block 1.1.2). This is its only definition: Docker builds the Dockerfile, Modal
- * applies the same commands to the same base, and the local provider mounts the same files and tools.
+ * The only definition of the sandboxes' base image (spec 004, block 1.1.2). Docker builds the Dockerfile, Modal runs the same
+ * commands on the same base, and the local provider mounts the same files and tools.
  */
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -37,7 +37,7 @@ export const debianPackages = [
   ...["libxkbcommon0", "libatspi2.0-0", "libxcomposite1", "libxdamage1", "libxfixes3", "libxrandr2", "libgbm1"],
   "libasound2",
   ...["ca-certificates", "python3", "python3-venv", "python3-pip", "gh"],
-  // Both MCP servers that drive a browser accept it. Playwright's own download is not pinned by any lock file.
+  // Both MCP servers for browsers accept it. No lock file pins Playwright's own download.
   ...["chromium", "fonts-liberation"],
 ] as const;
 
@@ -59,7 +59,7 @@ export const imageEnvironment = {
   PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: "1",
 } as const;
 
-/** The commands of the Dockerfile below its `FROM`. They need no build context, and contain no secrets. */
+/** The Dockerfile's commands after `FROM`. They need no build context, and contain no secrets. */
 export function dockerfileCommands(sources: ImageSources = {}): readonly string[] {
   return commands(compress, sources);
 }
@@ -101,12 +101,12 @@ export function dockerfile(sources: ImageSources = {}): string {
 
 /** The image's id: 16 hexadecimal digits, the same for the same content. */
 export function imageId(): string {
-  // Not of compressed text: that differs with the version of zlib.
+  // Compressed text would differ between versions of zlib.
   const content = JSON.stringify([baseImage, ...commands((text) => text, {})]);
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
 }
 
-/** Installs a part as the local provider does: from its lock file, without install scripts. */
+/** Installs a part from its lock file, without install scripts, like the local provider. */
 function installPart(part: ToolPart, pack: Pack): string {
   const folder = `${toolsFolder}/${part}`;
   const links = Object.entries(toolLinks[part]).map(

@@ -1,12 +1,12 @@
 const tailLines = 20;
-/** A step that writes a file contains all of it. */
+/** A command that writes a file contains the whole file. */
 const longestLine = 300;
 
 export function shortened(line: string): string {
   return line.length > longestLine ? `${line.slice(0, longestLine)} …` : line;
 }
 
-/** The log of an image's build: passes on whole lines, and keeps the last ones. */
+/** Splits the log of an image's build into lines, passes them on, and keeps the last ones. */
 export class LogTail {
   lines: string[] = [];
   #rest = "";

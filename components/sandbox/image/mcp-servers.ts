@@ -9,7 +9,7 @@ const imageServer = z.extend(mcpServer, {
   required: z.boolean(),
 });
 
-/** The MCP servers of the image, by name: /app/mcp-servers.json. They work with any runtime. */
+/** The image's MCP servers by name, from /app/mcp-servers.json. They work with every runtime. */
 export function imageMcpServers(): Readonly<Record<string, z.output<typeof imageServer>>> {
   const file = join(dirname(fileURLToPath(import.meta.url)), "app/mcp-servers.json");
   return z.record(z.string(), imageServer).parse(JSON.parse(readFileSync(file, "utf8")));

@@ -9,13 +9,13 @@ const memory = z.strictObject({
 });
 export type Memory = z.output<typeof memory>;
 
-/** What a repository's memory contains at first: /app/memory-seed.json. */
+/** The initial content of a repository's memory, from /app/memory-seed.json. */
 export function memorySeed(): Memory {
   const file = join(dirname(fileURLToPath(import.meta.url)), "app/memory-seed.json");
   return memory.parse(JSON.parse(readFileSync(file, "utf8")));
 }
 
-/** The content of a memory.jsonl, as the MCP server `memory` writes it: one JSON object per line. */
+/** The text of a memory.jsonl in the format of the MCP server `memory`: one JSON object per line. */
 export function memoryLines({ entities, relations }: Memory = memorySeed()): string {
   const lines = [
     ...entities.map((entity) => ({ type: "entity", ...entity })),

@@ -21,12 +21,12 @@ export const toolResult = z.object({
 export const claudeState = z.object({
   /** Its session id in the CLI. */
   conversation: z.uuid(),
-  /** Of the whole conversation, in US dollars. */
+  /** The cost of the whole conversation in US dollars. */
   costUsd: z.number(),
 });
 type State = z.output<typeof claudeState>;
 
-/** One prompt, from the lines of `claude --output-format stream-json`. Lines of unknown types are ignored. */
+/** Parses the output of `claude --output-format stream-json` for one prompt. Ignores lines of unknown types. */
 export class ClaudeTurn implements Turn<State> {
   readonly #emit: (event: RuntimeEvent) => void;
   readonly #costBefore: number;
@@ -115,7 +115,7 @@ export class ClaudeTurn implements Turn<State> {
   }
 
   #assistant({ message, error, parent_tool_use_id }: ClaudeEventOf<"assistant">): void {
-    // Then its text describes the error.
+    // The text then describes the error.
     if (error) return;
     const isNew = !parent_tool_use_id && !this.#streamed.has(message.id ?? "");
     for (const block of message.content) {

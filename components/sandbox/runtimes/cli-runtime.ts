@@ -11,7 +11,7 @@ import {
   type RuntimeEvent,
 } from "./runtime.ts";
 
-/** An agent's command line program that answers one prompt per run, and resumes a conversation. */
+/** An agent's command line program that executes one prompt per run, and can resume a conversation. */
 export interface Cli<Options, State> {
   /** The program's name on the sandbox's PATH. */
   readonly name: string;
@@ -19,13 +19,13 @@ export interface Cli<Options, State> {
   readonly install: string;
   readonly options: z.ZodMiniType<Options>;
   readonly state: z.ZodMiniType<State>;
-  /** The environment variables that can have the key, by descending precedence; none if it needs no key. */
+  /** The environment variables that can contain the key, by descending precedence; empty if it needs no key. */
   keys(options: Options): readonly string[];
-  /** What has to run once before the first prompt of a session, and what that prompt resumes. */
+  /** A command that has to run before the first prompt of a session, and the state that this prompt resumes. */
   begin?(ready: Ready<Options>): { readonly command: Command; readonly state: State };
   command(prompt: Prompt<Options>, resumed: State | undefined): Command;
   turn(emit: (event: RuntimeEvent) => void, resumed: State | undefined): Turn<State>;
-  /** Why a run failed before the prompt was sent, if it can run without what is missing. */
+  /** Why a run failed before the prompt was sent, if it can be repeated without the missing part. */
   obstacle(end: CliEnd): Obstacle | undefined;
 }
 
@@ -40,17 +40,17 @@ export const noConversation: Obstacle = {
   notice: "the conversation is not in this sandbox any more: a new one was started",
 };
 
-/** One prompt and its context. */
+/** A prompt and its context. */
 export interface Prompt<Options> {
   readonly text: string;
   readonly config: RuntimeConfig;
   readonly options: Options;
-  /** Empty if the program needs none. */
+  /** Name and value are empty if the program needs no key. */
   readonly key: { readonly name: string; readonly value: string };
   /** The variables for the agent, without any key. */
   readonly env: Readonly<Record<string, string>>;
   readonly budgetUsd: number | undefined;
-  /** Whether it is executed without the MCP servers that don't start. */
+  /** Whether the prompt is executed even if an MCP server does not start. */
   readonly serversAreOptional: boolean;
 }
 
@@ -60,20 +60,20 @@ export interface Command {
   readonly stdin: string;
 }
 
-/** What one run prints, from its lines to events, an answer or an error. */
+/** Turns the lines that one run prints into events, and an answer or an error. */
 export interface Turn<State> {
   take(value: unknown): void;
-  /** What the next prompt resumes; undefined until the conversation has begun. */
+  /** For the next prompt, which resumes the conversation; undefined until it has begun. */
   readonly state: State | undefined;
-  /** Whether a tool runs now. */
+  /** Whether a tool is running. */
   readonly isBusy: boolean;
-  /** An error that makes it pointless to wait for the run's end. */
+  /** An error after which the run can be ended at once. */
   readonly fatal: RuntimeError | undefined;
-  /** Reports usage and cost as far as they are known, also of a run that was aborted. */
+  /** Reports usage and cost as far as known, also of an aborted run. */
   close(): void;
   /**
-   * @param otherwise the reason of a failure, if the program gave none
-   * @throws RuntimeError
+   * @param otherwise the message of the error if the program gave no reason
+   * @throws RuntimeError if the run failed
    */
   answer(otherwise: string): string;
 }
@@ -84,7 +84,7 @@ interface Limits {
   readonly budget_usd?: number | undefined;
 }
 
-/** What is the same for all prompts of a session. */
+/** The parts of a prompt that are the same for the whole session. */
 export type Ready<Options> = Pick<Prompt<Options>, "config" | "options" | "key" | "env">;
 
 /** How long `begin` may take. */
@@ -117,7 +117,7 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
       );
     const env = Object.fromEntries(Object.entries(config.env).filter(([variable]) => !keys.includes(variable)));
     const ready = { config, options: options.data, key: { name: key ?? "", value: config.env[key ?? ""] ?? "" }, env };
-    // The state of another runtime is not a conversation of this one.
+    // The state may be that of another runtime.
     const state = z.safeParse(this.#cli.state, config.state);
     try {
       await this.#checkProgram(config);
@@ -237,7 +237,7 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
   }
 }
 
-/** Errors come from the sandbox and from an API, and may contain secrets. So may their causes, which are dropped. */
+/** Redacts an error, which comes from the sandbox or an API and may contain secrets. Drops its cause for the same reason. */
 function cleaned(error: unknown, env: Readonly<Record<string, string>>): RuntimeError {
   if (error instanceof SandboxGone) return new RuntimeError("sandbox_gone", error.message);
   const message = error instanceof Error ? error.message : String(error);

@@ -15,12 +15,12 @@ export const codexState = z.object({
 });
 type State = z.output<typeof codexState>;
 
-/** One prompt, from the lines of `codex exec --json`. Lines and items of unknown types are ignored. */
+/** Parses the output of `codex exec --json` for one prompt. Ignores lines and items of unknown types. */
 export class CodexTurn implements Turn<State> {
   readonly #emit: (event: RuntimeEvent) => void;
   readonly #before: Pick<State, "inputTokens" | "outputTokens">;
   readonly #speech: Speech;
-  /** The CLI numbers its items anew in each run. */
+  /** The CLI numbers its items from 0 in each run. */
   readonly #prefix = randomUUID().slice(0, 8);
   readonly #started = new Set<string>();
   readonly #running = new Set<string>();
@@ -75,7 +75,7 @@ export class CodexTurn implements Turn<State> {
   #item(item: CodexItem, isCompleted: boolean): void {
     if (item.type === "agent_message") {
       if (!isCompleted) return;
-      // A command that goes on in the background is not waited for.
+      // A command that still runs in the background doesn't count.
       this.#running.clear();
       this.#speech.begin();
       this.#speech.say(item.text);

@@ -8,7 +8,7 @@ import type { AgentRuntime } from "./runtime.ts";
 
 type State = z.output<typeof codexState>;
 
-/** The CLI's configuration is written anew for each prompt, because the agent can change it. */
+/** The CLI's configuration is written before each prompt, because the agent can change it. */
 const script = `
 set -eu
 umask 077
@@ -34,7 +34,7 @@ const codex: Cli<CodexOptions, State> = {
       ...["sh", "-c", script, "sh", "exec"],
       ...(resumed === undefined ? [] : ["resume"]),
       ...["--json", "--skip-git-repo-check"],
-      // They hold the environment in files, and clone a repository at each start.
+      // Shell snapshots store the environment in files; plugins clone a repository at each start.
       ...["--disable", "shell_snapshot", "--disable", "plugins"],
       ...(resumed === undefined ? [] : [resumed.thread]),
       "-",
@@ -51,7 +51,7 @@ const codex: Cli<CodexOptions, State> = {
   },
 };
 
-/** The Codex CLI in the sandbox, with one conversation for the whole session. It reports no cost, only usage. */
+/** The Codex CLI in the sandbox, with one conversation for the whole session. Reports usage, but no cost. */
 export class CodexCliRuntime extends CliRuntime<CodexOptions, State> {
   constructor() {
     super(codex);
@@ -69,7 +69,7 @@ function configOf({ options, config, key, env, serversAreOptional }: Prompt<Code
     approval_policy: "never",
     model_provider: "changelings",
     model_providers: {
-      // The built-in provider can't have another URL, and tries a WebSocket first.
+      // The built-in provider accepts no other URL, and tries a WebSocket first.
       changelings: {
         name: "changelings",
         base_url: options.base_url ?? "https://api.openai.com/v1",
@@ -78,7 +78,7 @@ function configOf({ options, config, key, env, serversAreOptional }: Prompt<Code
         stream_idle_timeout_ms: options.idle_timeout_seconds * 1000,
       },
     },
-    // Declared secrets are for the agent's programs, the API's key is not.
+    // The agent's programs get the declared secrets, but not the API's key.
     shell_environment_policy: { inherit: "all", ignore_default_excludes: true, exclude: [...codexKeys] },
     mcp_servers: Object.fromEntries(
       Object.entries(config.mcpServers).map(([name, server]) => [
@@ -86,7 +86,7 @@ function configOf({ options, config, key, env, serversAreOptional }: Prompt<Code
         {
           ...server,
           env_vars: Object.keys(env),
-          // Otherwise the first turn begins without its tools.
+          // Otherwise the first turn starts before the server's tools are available.
           required: !serversAreOptional,
           default_tools_approval_mode: "approve",
         },

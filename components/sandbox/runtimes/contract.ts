@@ -10,16 +10,16 @@ import {
   runtimeErrorCodes,
 } from "./runtime.ts";
 
-/** A runtime under test, and prompts for it. */
+/** The runtime under test, and prompts for it. */
 export interface RuntimeSubject {
   readonly create: RuntimeFactory;
   /** A configuration with a live sandbox that has a repository at `repoPath`. */
   config(): Promise<RuntimeConfig>;
-  /** A prompt that it answers, as any other prompt. */
+  /** A prompt that it answers. */
   readonly prompt: string;
   /** Whether its answer contains the prompt, so that the suite can check that prompts arrive unchanged. */
   readonly echoes: boolean;
-  /** A prompt that takes longer than 30 seconds unless it is cancelled; undefined if it answers everything at once. */
+  /** A prompt that takes longer than 30 seconds unless it is cancelled; undefined if the runtime answers everything at once. */
   readonly slowPrompt?: string;
   /** A prompt that fails with `runtime_failed`. */
   readonly failingPrompt?: string;
@@ -139,7 +139,7 @@ export const runtimeContract: readonly RuntimeCheck[] = [
   }),
 ];
 
-/** Prompts that a command line, a shell or an agent's own program could take for something else. */
+/** Prompts that a shell or an agent's command line could misread as commands or options. */
 const awkward = [
   "/compact",
   "  /help me",

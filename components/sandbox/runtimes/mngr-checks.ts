@@ -3,7 +3,7 @@ import { type Diagnostic, error, type PlaceOf } from "../../fleet/diagnostics.ts
 import type { SandboxOptions } from "../options.ts";
 import type { MngrOptions } from "./options.ts";
 
-/** The agent types that mngr has in a sandbox, where it reads no settings that define others. */
+/** mngr's built-in agent types. In a sandbox it reads no settings that define others. */
 const types = new AgentTypes(undefined, new Map());
 
 /** Whether agents of the type are Claude Code. */
@@ -22,7 +22,7 @@ export function agentDiagnostics({ agent_type: type, agent_args: args }: MngrOpt
   return found;
 }
 
-/** Where mngr can't run agents. */
+/** Rejects providers and isolations with which mngr can't run agents. */
 export function placeDiagnostics(
   { runtime, provider, isolation }: Pick<SandboxOptions, "runtime" | "provider" | "isolation">,
   place: PlaceOf,

@@ -1,9 +1,9 @@
 // @ts-check
-// Runs in a sandbox: it sends one prompt to an agent of mngr, and prints what the agent does as lines of JSON. It is plain
-// JavaScript, because it runs where there is nothing else of this project.
+// Runs in a sandbox: sends one prompt to an agent of mngr, and prints what the agent does as lines of JSON. It is plain
+// JavaScript in one file, because no other file of this project exists there.
 //
-// An agent of mngr lives in a terminal of tmux. All processes of an exec end with it, so each prompt starts the agent
-// again, and mngr lets it resume its conversation, which is in files.
+// An agent of mngr runs in a tmux terminal. When an exec ends, so do all its processes. So each prompt starts the agent
+// again, and mngr resumes its conversation from files.
 import { spawn } from "node:child_process";
 import {
   closeSync,
@@ -38,12 +38,12 @@ import { setTimeout as sleep } from "node:timers/promises";
  * @property {string} instructions
  */
 
-/** In memory: the key must not get into a snapshot. */
+/** A tmpfs, because the key must not get into a snapshot. */
 const run = "/run/changelings";
 const hostDir = `${process.env["HOME"]}/.changelings/mngr`;
 const pollMs = 250;
-/** How often an end must be seen to be believed: a shell runs between the steps of an agent's start. */
-const sightings = 4;
+/** How many times in a row the agent must seem to have ended: while it starts, a shell runs for short times. */
+const endedChecks = 4;
 
 /** @type {Input} */
 const input = JSON.parse(readFileSync(0, "utf8"));
@@ -84,18 +84,18 @@ function execute(program, args, stdin = "") {
     });
     child.stdin.once("error", () => {}).end(stdin);
     child.once("error", (error) => resolve({ code: 127, stdout: "", stderr: error.message }));
-    // Not "close": tmux may keep the pipes open.
+    // Not "close", because tmux may keep the pipes open.
     child.once("exit", (code) => setTimeout(() => resolve({ code: code ?? 1, ...output }), 20));
   });
 }
 
 /** @param {readonly string[]} args */
 function mngr(args, stdin = "") {
-  // Loading the plugins of the providers takes half of its time, and one is there that can't be reached.
+  // Loading the plugins of unused providers takes half of its time.
   return execute("mngr", [...args, "--headless", "--disable-plugin", "modal", "--disable-plugin", "docker"], stdin);
 }
 
-/** What mngr said of a failure. @param {{ stdout: string, stderr: string }} end */
+/** Finds the reason of a failure in mngr's output. @param {{ stdout: string, stderr: string }} end */
 function reasonOf({ stdout, stderr }) {
   const lines = `${stdout}\n${stderr}`.split("\n").map((line) => line.trim());
   for (const line of lines) {
@@ -108,9 +108,9 @@ function reasonOf({ stdout, stderr }) {
 }
 
 /**
- * The program `claude` that mngr finds: the real one, with the key, without the repository's settings (they run programs,
- * and send the key elsewhere), and without questions that nobody answers. The key is passed as a file descriptor, so that
- * the programs that the agent starts don't inherit it.
+ * Writes a wrapper of `claude` for mngr to find. It adds the key, ignores the repository's settings (they run programs and
+ * send the key elsewhere), and disables questions, which nobody would answer. It passes the key as a file descriptor, so
+ * that the programs that the agent starts don't inherit it.
  *
  * @param {Claude} claude
  */
@@ -139,9 +139,9 @@ exec '${real}' ${flags.join(" ")} "$@" --mcp-config ${run}/mcp.json
   process.env["PATH"] = `${run}/bin:${process.env["PATH"]}`;
 }
 
-/** The line of a terminal above the output of its program. */
+/** A line that the terminal shows above the program's output. */
 const mark = "-- changelings --";
-/** After the program's end, what is typed must not get to the shell that started it. */
+/** `cat` keeps typed text from the shell after the program has ended. */
 const program = `stty -echo; echo '${mark}'; rm -f ${run}/ended; "$@"; echo $? >${run}/ended; exec cat >/dev/null`;
 
 async function create() {
@@ -161,7 +161,7 @@ async function create() {
 
 /** Prints what is appended to the transcript of Claude Code, which mngr collects. */
 class Transcript {
-  // What is there already is of earlier prompts.
+  // Skips earlier prompts.
   #offset = statSync(transcript, { throwIfNoEntry: false })?.size ?? 0;
   #rest = "";
   #decoder = new TextDecoder();
@@ -186,10 +186,10 @@ class Transcript {
   #print(line) {
     try {
       const record = JSON.parse(line);
-      // The others repeat whole requests to the API.
+      // Other records repeat whole requests to the API.
       if (record.type === "user" || record.type === "assistant") print({ type: "claude", record });
     } catch {
-      // It is not a record.
+      // Not a record.
     }
   }
 }
@@ -220,7 +220,7 @@ function resultOf(text) {
   }
 }
 
-/** Claude Code is done when it, having worked, waits for the next prompt. @param {string} prompt */
+/** Waits until Claude Code has worked and waits for the next prompt. @param {string} prompt */
 async function askClaude(prompt) {
   const records = new Transcript();
   const beganAt = Date.now();
@@ -237,14 +237,14 @@ async function askClaude(prompt) {
     records.read();
     const now = Date.now();
     const isActive = existsSync(`${state}/active`);
-    // The marker of a prompt that was cancelled is removed when the agent starts.
+    // When the agent starts, it removes the marker of a cancelled prompt.
     hasWorked ||= isSent && (isActive || changedAt("idle_since") > beganAt);
     if (isActive || !hasWorked) quietSince = now;
     if (hasWorked && now - quietSince >= input.settleSeconds * 1000) break;
     seen.blocked = existsSync(`${state}/permissions_waiting`) ? seen.blocked + 1 : 0;
     if (seen.blocked >= 20) fail("the agent waits for a permission, which nobody can give here");
     if (isSent && count % 4 === 0) seen.ended = (await hasEnded()) ? seen.ended + 1 : 0;
-    if (seen.ended >= sightings) fail("the agent's program ended");
+    if (seen.ended >= endedChecks) fail("the agent's program ended");
     await sleep(pollMs);
   }
   await sending;
@@ -257,7 +257,7 @@ function changedAt(file) {
 }
 
 /**
- * Another program's answer is what its terminal shows, once it shows nothing new. It has just been started.
+ * The answer of any other program is the text in its terminal, once that stops changing. The program has just been started.
  *
  * @param {string} prompt
  */
@@ -283,12 +283,12 @@ async function askProgram(prompt) {
 
 Object.assign(process.env, {
   MNGR_HOST_DIR: hostDir,
-  // Not the repository's `.mngr`.
+  // Ignores the repository's `.mngr`.
   MNGR_PROJECT_CONFIG_DIR: `${run}/no-project`,
   // A busy machine takes longer than the 10 seconds of the default.
   MNGR__AGENT_READY_TIMEOUT: "60",
   TMUX_TMPDIR: run,
-  // No other hook of this kind is there to be waited for.
+  // There are no other hooks to wait for.
   HOOK_GRACE_PERIOD: "0",
 });
 mkdirSync(run, { recursive: true, mode: 0o700 });
@@ -304,5 +304,5 @@ if (input.prompt !== null) {
   else await askClaude(input.prompt);
 }
 print({ type: "end" });
-// The exec's other processes, of tmux among them, end with this one.
+// Ends the exec's other processes too, such as tmux.
 process.exit(0);

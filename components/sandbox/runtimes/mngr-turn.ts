@@ -6,14 +6,14 @@ import { RuntimeError, type RuntimeEvent, runtimeErrorCodes } from "./runtime.ts
 import { Speech, shortened } from "./speech.ts";
 
 export const mngrState = z.object({
-  /** mngr's id of the agent. */
+  /** The agent's id in mngr. */
   agent: z.string().check(z.regex(/^agent-[0-9a-f]{32}$/)),
 });
 type State = z.output<typeof mngrState>;
 
 const blocks = z.array(z.looseObject({ type: z.string() }));
 
-/** A line of Claude Code's own transcript, which mngr collects. */
+/** A line of Claude Code's transcript, which mngr collects. */
 const claudeRecord = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("user"),
@@ -38,7 +38,7 @@ const claudeRecord = z.discriminatedUnion("type", [
 ]);
 type ClaudeRecord = z.output<typeof claudeRecord>;
 
-/** What `mngr-driver.mjs` prints. */
+/** A line that `mngr-driver.mjs` prints. */
 const line = z.discriminatedUnion("type", [
   z.object({ type: z.literal("agent"), agent: mngrState.shape.agent, at: z.string() }),
   z.object({ type: z.literal("claude"), record: claudeRecord }),
@@ -47,7 +47,7 @@ const line = z.discriminatedUnion("type", [
   z.object({ type: z.literal("end") }),
 ]);
 
-/** One prompt of an agent of mngr, from the lines of `mngr-driver.mjs`. Lines of unknown types are ignored. */
+/** Parses the output of `mngr-driver.mjs` for one prompt. Ignores lines of unknown types. */
 export class MngrTurn implements Turn<State> {
   readonly #emit: (event: RuntimeEvent) => void;
   readonly #speech: Speech;
@@ -95,7 +95,7 @@ export class MngrTurn implements Turn<State> {
     return this.#running.size > 0;
   }
 
-  /** The driver ends by itself. */
+  /** None: after an error the driver exits. */
   get fatal(): RuntimeError | undefined {
     return undefined;
   }

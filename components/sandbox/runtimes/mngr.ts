@@ -35,7 +35,7 @@ const mngr: Cli<MngrOptions, State> = {
   obstacle: ({ text }) => (text.includes("the agent is not in this sandbox") ? noConversation : undefined),
 };
 
-/** An agent of mngr in the sandbox, with one conversation for the whole session. It reports no cost, only usage. */
+/** An agent of mngr in the sandbox, with one conversation for the whole session. Reports usage, but no cost. */
 export class MngrRuntime extends CliRuntime<MngrOptions, State> {
   constructor() {
     super(mngr);
@@ -68,7 +68,7 @@ function command(
   return {
     argv: ["node", "--input-type=module", "--eval", driver],
     env: {
-      // Its ten retries take minutes, and its terminal is all that would tell of them.
+      // By default it retries ten times. That takes minutes, and only its terminal would show it.
       ...(isClaude(type) ? { ...claudeEnvironment, CLAUDE_CODE_MAX_RETRIES: "6" } : {}),
       ...env,
     },
@@ -91,17 +91,17 @@ function claudeInstructions(repoPath: string): string {
 }
 
 /**
- * The prompt as it is typed into the terminal of Claude Code, which takes it as text: its commands begin with `/`, `!`, `#`
- * or `?`, and a `\` at the end continues a line.
+ * Changes a prompt so that Claude Code's terminal takes it as text when it is typed: its commands begin with `/`, `!`, `#` or
+ * `?`, and a `\` at the end continues a line.
  */
 export function typed(prompt: string): string {
-  // It expands tabs itself, if they are pasted; else they complete words.
+  // A typed tab would complete a word.
   const text = withoutKeys(prompt.replaceAll("\t", "    ")).trim();
   const line = /^[\p{L}\p{N}]/u.test(text) ? text : `Prompt:\n${text}`;
   return line.endsWith("\\") ? `${line} ` : line;
 }
 
-/** Control characters would be keys that are pressed, for instance Escape. */
+/** Removes control characters, which would act as keys, for instance Escape. */
 function withoutKeys(prompt: string): string {
   return prompt.replace(/\r\n?/g, "\n").replace(/[^\P{Cc}\n\t]/gu, "");
 }

@@ -20,7 +20,7 @@ export interface RegisteredRuntime {
   readonly table: z.ZodMiniType & { readonly shape: Schemas };
   /** At least one of these secrets must be set, unless the list is empty. @param config its `runtime_config` */
   secrets(config: Table): readonly string[];
-  /** What its schema can't express of a valid `runtime_config`. */
+  /** Checks that the schema can't express. */
   check?(config: Table, place: PlaceOf): Diagnostic[];
   load(): Promise<RuntimeFactory>;
 }
@@ -60,11 +60,11 @@ function registered(name: string): RegisteredRuntime | undefined {
 }
 
 /**
- * Checks a changeling's runtime and its `runtime_config` without loading the runtime. The options of a person's own
- * module are not checked: only the module knows them.
+ * Checks a changeling's runtime and its `runtime_config` without loading the runtime. Doesn't check the options of a user's
+ * own module, which only the module knows.
  *
- * @param runtimePath of the option `runtime` in the fleet file
- * @param configPath of the table, which ends with `runtime_config`
+ * @param runtimePath the path of `runtime` in the fleet file
+ * @param configPath the path of the table, which ends with `runtime_config`
  */
 export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPath, configPath: KeyPath): Diagnostic[] {
   if (isAbsolute(runtime)) return [];
@@ -93,14 +93,14 @@ export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPat
   );
 }
 
-/** Secrets of which the runtime needs one; empty if it needs none, or is a person's own module. */
+/** Secrets of which the runtime needs at least one; empty if it needs none, or is a user's own module. */
 export function secretsOfRuntime(runtime: string, config: Table): readonly string[] {
   return registered(runtime)?.secrets(config) ?? [];
 }
 
 /**
  * @param runtime a registered name, or the absolute path of a module whose default export is a `RuntimeFactory`
- * @throws RuntimeError `runtime_failed` that says what is wrong with the module
+ * @throws RuntimeError `runtime_failed` if the module can't be used
  */
 export async function loadRuntime(runtime: string): Promise<RuntimeFactory> {
   const found = registered(runtime);
@@ -131,9 +131,9 @@ async function loadModule(path: string): Promise<RuntimeFactory> {
     try {
       made = exported.data.default();
     } catch (cause) {
-      throw fail(`failed to make an instance: ${messageOf(cause)}`, cause);
+      throw fail(`failed to create an instance: ${messageOf(cause)}`, cause);
     }
-    if (!isRuntime(made)) throw fail("makes something without the methods initialize, execute and terminate");
+    if (!isRuntime(made)) throw fail("returns an object without the methods initialize, execute and terminate");
     return made;
   };
 }

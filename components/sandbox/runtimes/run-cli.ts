@@ -35,7 +35,7 @@ export async function runInSandbox(sandbox: Sandbox, run: Omit<CliRun, "exec">):
   }
 }
 
-/** A reason from outside, for an error: one line without control characters and secrets. */
+/** Makes untrusted text safe for an error message: one line, without control characters and secrets. */
 export function reasonOf(text: string, env: Readonly<Record<string, string>>): string {
   const line = plainWords(
     masked(

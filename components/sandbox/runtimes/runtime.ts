@@ -2,22 +2,22 @@ import type { Sandbox } from "../provider.ts";
 import type { McpServer } from "../spec.ts";
 
 /**
- * An agent that executes prompts in a sandbox. A runtime is swapped by a word in the fleet file, without a change of
- * anything else. It runs beside the session service and reaches the sandbox by `exec` only.
+ * An agent that executes prompts in a sandbox. The option `runtime` in the fleet file selects it; nothing else has to
+ * change. It runs in the session service's process, and acts on the sandbox only by `exec`.
  *
- * The life of one: `initialize`, then any number of `execute`, one at a time, then `terminate`. After a restart of the
- * service another instance is initialized with the last `state`.
+ * Calls: `initialize`, then any number of `execute`, one at a time, then `terminate`. After a restart of the service, a new
+ * instance is initialized with the last `state`.
  */
 export interface AgentRuntime {
   /** @throws RuntimeError, for instance `missing_api_key` */
   initialize(config: RuntimeConfig): Promise<void>;
   /**
-   * @param prompt only text, whatever it begins with or contains
+   * @param prompt plain text. Nothing in it is a command, whatever it begins with or contains
    * @returns the agent's answer
    * @throws RuntimeError
    */
   execute(prompt: string, context: RuntimeContext, options?: ExecuteOptions): Promise<string>;
-  /** Ends what the runtime started. Succeeds if the sandbox is gone. */
+  /** Ends everything that the runtime started. Succeeds if the sandbox is gone. */
   terminate(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface RuntimeConfig {
   readonly mcpServers: Readonly<Record<string, McpServer>>;
   /** The changeling's `runtime_config`, as declared. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Environment of the agent: declared variables and secret values. Never in an argv, a log or an error. */
+  /** The agent's environment: declared variables and secret values. Don't put them in an argv, a log or an error. */
   readonly env: Readonly<Record<string, string>>;
   /** The last `state` event of this session's runtime, for instance the id of a conversation to resume. */
   readonly state?: unknown;
@@ -57,18 +57,18 @@ export interface ExecuteOptions {
   readonly budgetUsd?: number | undefined;
 }
 
-/** What happens while a prompt is executed, in order. */
+/** An event during the execution of a prompt. */
 export type RuntimeEvent =
-  /** A piece of the answer, in order; their concatenation is what the agent said, between its tool calls too. */
+  /** A piece of text, in order. Together they are everything that the agent said, also between its tool calls. */
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tool_call"; readonly id: string; readonly name: string; readonly input: unknown }
   | { readonly type: "tool_result"; readonly id: string; readonly output: string; readonly isError: boolean }
   /** Of this prompt alone, not of the session. */
   | { readonly type: "usage"; readonly inputTokens: number; readonly outputTokens: number }
   | { readonly type: "cost"; readonly usd: number }
-  /** For people: a retry, a server that did not start. */
+  /** For people: for instance a retry, or a server that did not start. */
   | { readonly type: "notice"; readonly text: string }
-  /** What a later instance needs to continue. Plain JSON without secrets. */
+  /** Data that a later instance needs to continue. Plain JSON without secrets. */
   | { readonly type: "state"; readonly state: unknown };
 
 export const runtimeErrorCodes = [
@@ -91,5 +91,5 @@ export class RuntimeError extends Error {
   }
 }
 
-/** What a runtime's module exports as `default`. */
+/** The default export of a runtime's module. */
 export type RuntimeFactory = () => AgentRuntime;

@@ -1,6 +1,6 @@
 import type { RuntimeEvent } from "./runtime.ts";
 
-/** What the agent says, as events. Separate messages are separated by an empty line. */
+/** Emits what the agent says as `text` events. Messages are separated by an empty line. */
 export class Speech {
   readonly #emit: (event: RuntimeEvent) => void;
   #hasSpoken = false;
@@ -25,7 +25,7 @@ export class Speech {
 
 const maxOutput = 100_000;
 
-/** A tool's output for people, who don't read all of a long one. The agent has all of it. */
+/** Cuts the middle of a tool's long output, for people. The agent gets all of it. */
 export function shortened(output: string): string {
   if (output.length <= maxOutput) return output;
   const omitted = output.length - maxOutput;

@@ -1,6 +1,6 @@
 import { type AgentRuntime, type ExecuteOptions, type RuntimeContext, RuntimeError } from "./runtime.ts";
 
-/** Answers without an agent, so that everything around one can be tried without an account (spec 004). */
+/** Answers without an agent, so that everything else can be tried without an account (spec 004). */
 export class StubRuntime implements AgentRuntime {
   async initialize(): Promise<void> {}
 

@@ -49,7 +49,7 @@ describe("loadRuntime", () => {
 
   it("says that a factory throws, or makes something else", async () => {
     const throwing = await loadRuntime(module("factory-throws.mjs", "export default () => { throw new Error('no') }"));
-    expect(throwing).toThrow("failed to make an instance: no");
+    expect(throwing).toThrow("failed to create an instance: no");
     const wrong = await loadRuntime(module("wrong.mjs", "export default () => ({ execute() {} })"));
     expect(wrong).toThrow("without the methods initialize, execute and terminate");
   });
