@@ -18,11 +18,11 @@ describe("a fleet from its first up to its destroy", () => {
   beforeAll(() => {
     test = makeTestStack();
   });
-  afterAll(() => test.remove());
+  afterAll(() => test.remove({ destroy: false }));
 
-  it("creates each changeling and one scheduler; the next up changes nothing", async () => {
+  it("creates each changeling and one scheduler", async () => {
     test.declare(fleet("[changelings.alpha]", "[changelings.beta]", 'schedule = "0 6 * * 1-5"'));
-    expect(await test.preview()).toEqual({
+    expect((await test.change()).ops).toEqual({
       "pulumi:pulumi:Stack changelings-dev": "create",
       "changelings:cron:CronChangeling alpha": "create",
       "changelings:cron:CronChangeling beta": "create",
@@ -31,13 +31,10 @@ describe("a fleet from its first up to its destroy", () => {
       "command:local:Command beta-job": "create",
       "command:local:Command scheduler": "create",
     });
-    const { code, stdout } = await test.up();
-    expect(code, stdout).toBe(0);
     expect(JSON.parse(readFileSync(job(test, "beta"), "utf8"))).toMatchObject({ spec: { schedule: "0 6 * * 1-5" } });
     expect(statSync(job(test, "alpha")).mode & 0o777).toBe(0o600);
     expect(statSync(test.paths.jobs).mode & 0o777).toBe(0o700);
     expect(schedulerState(test.paths)).toMatchObject({ alive: true, current: true });
-    expect(await test.preview()).toEqual({});
   });
 
   it("sends the engine the SDK's debug messages only when asked to", async () => {
@@ -53,7 +50,7 @@ describe("a fleet from its first up to its destroy", () => {
     expect(stdout).not.toContain("components/command.ts");
   });
 
-  it("shows nothing when only comments and order changed", async () => {
+  it("shows nothing when nothing changed but comments and order", async () => {
     test.declare(
       fleet("# the second first", "[changelings.beta]", 'schedule = "0 6 * * 1-5" # weekdays', "[changelings.alpha]"),
     );
@@ -74,14 +71,13 @@ describe("a fleet from its first up to its destroy", () => {
     expect(stdout).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
     expect(stdout).toMatch(/WHEN\s*: "At 03:00, every day" => "At 04:30, every day"/);
     expect(stdout).toMatch(/TIMEZONE\s*: "[^"]+" => "Asia\/Tokyo"/);
-    expect(await test.preview()).toEqual({ "command:local:Command alpha-job": "update" });
     const before = schedulerState(test.paths);
-    expect((await test.up()).code).toBe(0);
+    expect((await test.change()).ops).toEqual({ "command:local:Command alpha-job": "update" });
     expect(JSON.parse(readFileSync(job(test, "alpha"), "utf8"))).toMatchObject({ spec: { schedule: "30 4 * * *" } });
     expect(schedulerState(test.paths).pid).toBe(before.pid);
   });
 
-  it("gives the outputs that scripts read, none that moves with the clock", async () => {
+  it("gives the outputs that scripts read, none of which changes with the clock", async () => {
     const { stdout } = await test.pulumi(["stack", "output", "--json"]);
     expect(JSON.parse(stdout)).toEqual({
       changelings: {
@@ -103,14 +99,17 @@ describe("a fleet from its first up to its destroy", () => {
     ["edited, with the digest in it,", () => forgeJob(), "its job file was edited by hand"],
     ["removed", () => rmSync(job(test, "alpha")), "its job file is missing"],
     ["made readable", () => chmodSync(job(test, "alpha"), 0o644), "its job file can be read by others"],
-  ])("shows a job file that was %s by hand, and mends it", async (_what, damage, drift) => {
+  ])("shows a job file that was %s by hand, and repairs it", async (_what, damage, drift) => {
     const whole = readFileSync(job(test, "alpha"), "utf8");
     damage();
-    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
-    expect(stdout).toContain(drift);
-    expect((await test.up()).code).toBe(0);
+    const { ops, output } = await test.change();
+    expect(ops).toEqual({ "command:local:Command alpha-job": "update" });
+    expect(output).toContain(drift);
     expect(readFileSync(job(test, "alpha"), "utf8")).toBe(whole);
     expect(statSync(job(test, "alpha")).mode & 0o777).toBe(0o600);
+  });
+
+  it("shows nothing after these repairs", async () => {
     expect(await test.preview()).toEqual({});
   });
 
@@ -127,25 +126,22 @@ describe("a fleet from its first up to its destroy", () => {
 
   it("disables in place, and removes what is no longer declared", async () => {
     test.declare(fleet("[changelings.beta]", "enabled = false"));
-    expect(await test.preview()).toEqual({
+    expect((await test.change()).ops).toEqual({
       "changelings:cron:CronChangeling alpha": "delete",
       "command:local:Command alpha-job": "delete",
       "command:local:Command beta-job": "update",
     });
-    expect((await test.up()).code).toBe(0);
     expect(existsSync(job(test, "alpha"))).toBe(false);
     expect(JSON.parse(readFileSync(job(test, "beta"), "utf8"))).toMatchObject({ spec: { enabled: false } });
   });
 
   it("renames in one update: the old job is gone when the new one is there", async () => {
     test.declare(fleet("[changelings.gamma]", 'renamed_from = "beta"', "enabled = false"));
-    const planned = await test.preview();
-    expect(planned).toEqual({ "command:local:Command gamma-job": "update" });
-    const { stdout } = await test.pulumi(["preview", "--json", "--non-interactive"]);
+    const { ops, output } = await test.change();
+    expect(ops).toEqual({ "command:local:Command gamma-job": "update" });
     // Its job file is still there, under the former name: no drift.
-    expect(stdout).toContain('"environment.NAME": {');
-    expect(stdout).not.toContain('"environment.DRIFT": {');
-    expect((await test.up()).code).toBe(0);
+    expect(output).toContain('"environment.NAME":{');
+    expect(output).not.toContain('"environment.DRIFT":{');
     expect(existsSync(job(test, "beta"))).toBe(false);
     expect(existsSync(job(test, "gamma"))).toBe(true);
     expect(await test.preview()).toEqual({});
@@ -170,9 +166,9 @@ describe("secrets", () => {
       fleet("[changelings.alpha]", 'secrets = ["MY_TOKEN"]', "[changelings.beta]", 'secrets = ["MY_TOKEN", "OTHER"]'),
     );
   });
-  afterAll(() => test.remove());
+  afterAll(() => test.remove({ destroy: false }));
 
-  it("stops up before anything is touched when one is missing, and names all; preview warns", async () => {
+  it("fails up before any change when one is missing, and names all; preview warns", async () => {
     const preview = await test.pulumi(["preview", "--non-interactive", "--color", "never"]);
     expect(preview.code, preview.stdout).toBe(0);
     expect(preview.stdout + preview.stderr).toMatch(/warning: .*alpha.*MY_TOKEN/);
@@ -182,11 +178,10 @@ describe("secrets", () => {
     expect(existsSync(test.paths.root)).toBe(false);
   });
 
-  it("keeps a value out of the state, the output, and every file but its own 0600 one", async () => {
+  it("keeps a value out of the state, the output, and every file except its own, which has mode 0600", async () => {
     const env = { MY_TOKEN: value, OTHER: "other" };
     const shown = await test.up(env);
     expect(shown.code, shown.stdout).toBe(0);
-    expect(await test.preview(env)).toEqual({});
     // `up` would refuse to go without them, so nothing is removed.
     expect(await test.preview()).toEqual({});
     expect(await test.preview({ OTHER: "other" })).toEqual({});
@@ -206,10 +201,10 @@ describe("secrets", () => {
   it("shows a secrets file that was edited, with the digest in it", async () => {
     const env = { MY_TOKEN: value, OTHER: "other" };
     writeSecrets(test.paths, "beta", { MY_TOKEN: value, OTHER: "forged" });
-    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
-    expect(stdout).toContain("its secrets file was edited by hand");
-    expect(stdout).not.toContain("forged");
-    expect((await test.up(env)).code).toBe(0);
+    const { ops, output } = await test.change(env);
+    expect(ops).toEqual({ "command:local:Command beta-secrets": "update" });
+    expect(output).toContain("its secrets file was edited by hand");
+    expect(output).not.toContain("forged");
     expect(readSecrets(test.paths, "beta")).toEqual({ MY_TOKEN: value, OTHER: "other" });
     expect(await test.preview(env)).toEqual({});
   });

@@ -20,7 +20,7 @@ describe("an update by a saved plan", () => {
     const { code, stdout, stderr } = await test.up();
     expect(code, stdout + stderr).toBe(0);
   });
-  afterAll(() => test.remove());
+  afterAll(() => test.remove({ destroy: false }));
 
   const plan = () => join(test.home, "plan.json");
   const save = async () => {
@@ -34,19 +34,20 @@ describe("an update by a saved plan", () => {
   const succeed = async () => {
     const { code, stdout, stderr } = await apply();
     expect(code, stdout + stderr).toBe(0);
-    expect(await test.preview()).toEqual({});
+    return stdout;
   };
   const job = (name: string) => join(test.paths.jobs, `${name}.json`);
 
   it("applies a plan that changes nothing", async () => {
     await save();
-    await succeed();
+    expect(await succeed()).toMatch(/Resources:\n +7 unchanged\n/);
   });
 
   it("applies a changed fleet as it was reviewed, with what is added and removed", async () => {
     test.declare(fleet("30 4 * * *", "alpha", "gamma"));
     expect(await save()).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
     await succeed();
+    expect(await test.preview()).toEqual({});
     expect([existsSync(job("beta")), existsSync(job("gamma"))]).toEqual([false, true]);
   });
 
@@ -72,6 +73,7 @@ describe("an update by a saved plan", () => {
       expect(schedulerState(test.paths)).toMatchObject({ alive: true });
       expect(existsSync(job("alpha"))).toBe(true);
     }
+    expect(await test.preview()).toEqual({});
   });
 
   it("fails with each reason once and no stack, and then removes nothing", async () => {
@@ -90,6 +92,7 @@ describe("an update by a saved plan", () => {
     for (const name of ["delta", "epsilon"]) rmdirSync(job(name));
     await save();
     await succeed();
+    expect(await test.preview()).toEqual({});
     expect(existsSync(job("gamma"))).toBe(false);
   });
 });

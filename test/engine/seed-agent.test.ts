@@ -32,7 +32,7 @@ beforeAll(async () => {
   test = makeTestStack();
   port = await freePort();
 });
-afterAll(() => test.remove());
+afterAll(() => test.remove({ destroy: existsSync(test.paths.seedAgents) }));
 
 describe("a seed agent on this machine", () => {
   it("is deployed, answers, and a second up changes nothing", async () => {
@@ -64,8 +64,7 @@ describe("a seed agent on this machine", () => {
     const { controlToken } = installed();
     const before = pidOf();
     declare('mode = "off"');
-    expect(await test.preview()).toEqual({ "command:local:Command sprout-service": "update" });
-    await up();
+    expect((await test.change()).ops).toEqual({ "command:local:Command sprout-service": "update" });
     expect(pidOf()).not.toBe(before);
     expect(installed()).toMatchObject({ controlToken, spec: { mode: "off" } });
   });
@@ -74,8 +73,9 @@ describe("a seed agent on this machine", () => {
     const { controlToken } = installed();
     const node = localNode(test.paths.seedAgents, "sprout", 1);
     await stopDaemon({ ...daemonOf(node, { installation: installationOf(test.stack), version: "" }), home: test.home });
-    expect(await test.preview()).toEqual({ "command:local:Command sprout-service": "update" });
-    expect(await up()).not.toContain(controlToken);
+    const { ops, output } = await test.change();
+    expect(ops).toEqual({ "command:local:Command sprout-service": "update" });
+    expect(output).not.toContain(controlToken);
     expect(await health()).toMatchObject({ status: "ok" });
     expect(installed().controlToken).toBe(controlToken);
     expect(await test.preview()).toEqual({});
@@ -96,11 +96,10 @@ describe("a seed agent on this machine", () => {
   it("gets other credentials when rotate is raised, once", async () => {
     const { controlToken } = installed("tree");
     declare("rotate = 1", "tree");
-    expect(await test.preview()).toMatchObject({
+    expect((await test.change()).ops).toMatchObject({
       "command:local:Command tree-credentials": "update",
       "command:local:Command tree-service": "update",
     });
-    await up();
     expect(installed("tree").controlToken).not.toBe(controlToken);
     expect(await test.preview()).toEqual({});
   });

@@ -8,7 +8,7 @@ import { installationPaths } from "../../components/host/installation-paths.ts";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { type Finished, installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
 
-/** A stack of its own: home, backend, PULUMI_HOME, mngr and tmux are a temporary folder's; nothing of the machine's is touched. */
+/** A stack in a temporary folder, with its own home, backend, PULUMI_HOME, mngr and tmux. It uses nothing of the machine's. */
 export interface TestStack {
   readonly home: string;
   readonly stack: Stack;
@@ -18,15 +18,21 @@ export interface TestStack {
   declare(toml: string): void;
   pulumi(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Finished>;
   up(env?: NodeJS.ProcessEnv): Promise<Finished>;
-  /** Ops of the next preview by resource name, those that change nothing left out. */
+  /** `up`, which must succeed: its ops by resource name without those that change nothing, and all that it printed. */
+  change(env?: NodeJS.ProcessEnv): Promise<{ readonly ops: Record<string, string>; readonly output: string }>;
+  /** Ops of the next preview by resource name, without those that change nothing. */
   preview(env?: NodeJS.ProcessEnv): Promise<Record<string, string>>;
-  /** Ends the scheduler and what supervises it, as a kill or a restart of the machine does. */
+  /** Ends the scheduler and its supervisor, as a restart of the machine does. */
   endScheduler(): Promise<{ pid: number | undefined }>;
-  /** Destroys the stack, ends its scheduler whatever happened, and removes the folder. */
-  remove(): Promise<void>;
+  /**
+   * Destroys the stack, ends its scheduler whatever happened, and removes the folder.
+   *
+   * @param options.destroy false: for a stack that has no other process than its scheduler
+   */
+  remove(options?: { readonly destroy?: boolean }): Promise<void>;
 }
 
-/** @param more variables of every program that it starts, for instance a Modal emulator's */
+/** @param more environment variables of every program that it starts, for instance those of a Modal emulator */
 export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
   const home = mkdtempSync(join(tmpdir(), "stack-"));
   const env = { ...hermeticEnvironment(home), ...more };
@@ -42,22 +48,28 @@ export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
     declare: (toml) => writeFileSync(join(devFolder(home), "fleet.toml"), toml, { mode: 0o600 }),
     pulumi: run,
     up: (extra) => run(["up", "--yes", "--skip-preview", "--non-interactive"], extra),
+    async change(extra) {
+      const { code, stdout, stderr } = await run(["up", "--yes", "--skip-preview", "--json"], extra);
+      if (code !== 0) throw new Error(`up failed: ${stdout}${stderr}`);
+      const events: EngineEvent[] = stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      return { ops: changesIn(events.flatMap((event) => event.resourcePreEvent?.metadata ?? [])), output: stdout };
+    },
     async preview(extra) {
       const { code, stdout, stderr } = await run(["preview", "--json"], extra);
       if (code !== 0) throw new Error(`preview failed: ${stdout}${stderr}`);
-      const { steps = [] } = JSON.parse(stdout) as { steps?: { op: string; urn: string }[] };
-      const changed = steps.filter(({ op }) => op !== "same");
-      return Object.fromEntries(
-        changed.map(({ op, urn }) => [urn.split("::").slice(2).join(" ").replace(/^.*\$/, ""), op]),
-      );
+      const { steps = [] } = JSON.parse(stdout) as { steps?: Step[] };
+      return changesIn(steps);
     },
     async endScheduler() {
       const { pid } = schedulerState(paths);
       await stopScheduler(installationOf(stack), { endRuns: false }, home);
       return { pid };
     },
-    async remove() {
-      await run(["destroy", "--yes", "--skip-preview", "--non-interactive"]);
+    async remove({ destroy = true } = {}) {
+      if (destroy) await run(["destroy", "--yes", "--skip-preview", "--non-interactive"]);
       await stopScheduler(installationOf(stack), { endRuns: false }, home);
       endTmuxServer(env);
       rmSync(home, { recursive: true, force: true, maxRetries: 3 });
@@ -65,7 +77,24 @@ export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
   };
 }
 
-/** What tests give to every program that they start. */
+interface Step {
+  readonly op: string;
+  readonly urn: string;
+}
+
+/** A line of `up --json`. */
+interface EngineEvent {
+  readonly resourcePreEvent?: { readonly metadata: Step };
+}
+
+function changesIn(steps: readonly Step[]): Record<string, string> {
+  const changed = steps.filter(({ op }) => op !== "same");
+  return Object.fromEntries(
+    changed.map(({ op, urn }) => [urn.split("::").slice(2).join(" ").replace(/^.*\$/, ""), op]),
+  );
+}
+
+/** The environment of every program that tests start. */
 export function hermeticEnvironment(home: string): NodeJS.ProcessEnv {
   const pulumiHome = join(home, "pulumi-home");
   const tmux = join(home, "tmux");

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
@@ -8,6 +7,7 @@ import { readRecord } from "../../components/web/agent/record.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { installationOf } from "../../scripts/stack/stack.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
+import { freePort } from "../support/web-stack.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 const outputs = z.object({
@@ -35,7 +35,7 @@ describe("a web changeling from its first up to its removal", () => {
   afterAll(async () => {
     // Also when a test failed, and with it the destroy.
     await stopForwardingServer(installationOf(test.stack), test.home);
-    await test.remove();
+    await test.remove({ destroy: agents().length > 0 });
     source[Symbol.dispose]();
   });
 
@@ -67,12 +67,9 @@ describe("a web changeling from its first up to its removal", () => {
     const { servers } = await output(name);
     return (await fetch(new URL(path, servers["web"]))).text();
   };
-  const diff = async () => {
-    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
-    return stdout;
-  };
-  const succeed = async () => {
-    const { code, stdout, stderr } = await test.up();
+  const succeed = async (...options: string[]) => {
+    const args = ["up", "--yes", "--skip-preview", "--non-interactive", "--color", "never", ...options];
+    const { code, stdout, stderr } = await test.pulumi(args);
     expect(code, stdout + stderr).toBe(0);
     return stdout;
   };
@@ -113,7 +110,8 @@ describe("a web changeling from its first up to its removal", () => {
     inRepo("commit", "--quiet", "--allow-empty", "--message", "The agent's own");
     const own = inRepo("rev-parse", "HEAD");
     const after = source.commitAll("Second", { "page.txt": "second\n" });
-    expect(await diff()).toMatch(new RegExp(`COMMIT\\s*: "${before}" => "${after}"`));
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
+    expect(stdout).toMatch(new RegExp(`COMMIT\\s*: "${before}" => "${after}"`));
     await succeed();
     expect(await page()).toBe("second\n");
     expect(inRepo("merge-base", "--is-ancestor", own, "HEAD")).toBe("");
@@ -145,7 +143,7 @@ describe("a web changeling from its first up to its removal", () => {
     source.commitAll("Back", { "page.txt": "second\n" });
   });
 
-  it("goes back to what ran when new code does not come up, and tells the end of its log", async () => {
+  it("goes back to the previous version when new code does not start, and prints its log tail", async () => {
     const good = source.git("rev-parse", "HEAD");
     source.commitAll("Broken", { "serve.py": "print('boom at start')\nraise SystemExit(3)\n" });
     const { code, stdout } = await test.up();
@@ -160,17 +158,18 @@ describe("a web changeling from its first up to its removal", () => {
     expect(agent).toMatchObject({ name: "elena", state: "WAITING" });
     expect(readFileSync(join(record().repo, "page.txt"), "utf8")).toBe("the agent's\n");
     expect(readFileSync(join(record().repo, "serve.py"), "utf8")).toBe(`${source.git("show", `${good}:serve.py`)}\n`);
-    // What runs again listens on another port, and the stack's outputs tell which.
+    // It listens on another port now, which is in the stack's outputs.
     expect(await page()).toBe("the agent's\n");
-    source.commitAll("Mended", { "serve.py": `${source.git("show", `${good}:serve.py`)}\n` });
+    source.commitAll("Repaired", { "serve.py": `${source.git("show", `${good}:serve.py`)}\n` });
   });
 
   it("says when its agent died, and starts it again", async () => {
     const [agent] = agents();
     process.kill(Number(agent?.pid), "SIGKILL");
     await expect.poll(() => agents()[0]?.state, { timeout: 20_000 }).toBe("DONE");
-    expect(await diff()).toContain("its agent died (DONE)");
-    await succeed();
+    const { ops, output } = await test.change();
+    expect(ops).toEqual({ "command:local:Command elena-agent": "update" });
+    expect(output).toContain("its agent died (DONE)");
     expect(await page()).toBe("the agent's\n");
     expect(await test.preview()).toEqual({});
   });
@@ -178,8 +177,7 @@ describe("a web changeling from its first up to its removal", () => {
   it("stops when it is not enabled, and comes back under another name as the same agent", async () => {
     const { agentId, repo } = record();
     declare("elena", "enabled = false");
-    expect(await diff()).toMatch(/ENABLED\s*: "yes" => "no"/);
-    await succeed();
+    expect(await succeed("--diff")).toMatch(/ENABLED\s*: "yes" => "no"/);
     expect(agents()).toMatchObject([{ id: agentId, name: "elena", state: "STOPPED" }]);
     expect((await output()).servers).toEqual({});
     expect(await test.preview()).toEqual({});
@@ -193,7 +191,7 @@ describe("a web changeling from its first up to its removal", () => {
     expect(await test.preview()).toEqual({});
   });
 
-  it("keeps repo and data when it is removed, has them again, and loses them when told so", async () => {
+  it("keeps repo and data when it is removed, gets them back, and loses them with destroy_data", async () => {
     const { agentId, repo, data } = record("elly");
     test.declare(forwarding());
     expect(await succeed()).toContain(`elly is removed; kept: ${repo}, ${data}`);
@@ -210,14 +208,3 @@ describe("a web changeling from its first up to its removal", () => {
     expect([existsSync(repo), existsSync(data), readRecord(test.paths, "elly")]).toEqual([false, false, undefined]);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}
