@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ResolvedChangeling } from "../../components/fleet/kind.ts";
 import { kinds, loadFleet } from "../../components/kinds.ts";
 import type { DeployableKind, Deployment } from "../../components/stack/deployment.ts";
-import { type DeploymentLab, deploymentFaults, mockEngine } from "./deployment.ts";
+import { brokenRules, type DeploymentLab, mockEngine } from "./deployment.ts";
 
 /** The table of a changeling on this machine. A kind that is not here fails. */
 const tables: Readonly<Record<string, readonly string[]>> = {
@@ -74,7 +74,7 @@ describe.each(all)("the deployment of kind %s", (name, kind) => {
       settings: Object.entries(settings).find(([each]) => each === name)?.[1] ?? {},
       fleet: async (count, { enabled } = { enabled: true }) => (await fleetOf(name, count, enabled)).changelings,
     };
-    expect(await deploymentFaults(lab)).toEqual([]);
+    expect(await brokenRules(lab)).toEqual([]);
   });
 });
 
@@ -93,7 +93,7 @@ describe("the suite", () => {
         return {};
       },
     };
-    expect(await deploymentFaults({ deployment: bad, settings: {}, home, processes, fleet })).toEqual([
+    expect(await brokenRules({ deployment: bad, settings: {}, home, processes, fleet })).toEqual([
       "5 resources belong to no changeling",
       "a name is not stable",
       "no resource has the changeling's name",
@@ -120,7 +120,7 @@ describe("the suite", () => {
         };
       },
     };
-    expect(await deploymentFaults({ deployment: bad, settings: {}, home, processes, fleet })).toEqual([
+    expect(await brokenRules({ deployment: bad, settings: {}, home, processes, fleet })).toEqual([
       "a changeling has 4 children",
       "a changeling that is not enabled has other resources",
       "a secret is not marked as one",

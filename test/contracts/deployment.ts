@@ -22,7 +22,7 @@ const mostChildren = 3;
 
 const registered: { readonly name: string; readonly inputs: unknown }[] = [];
 
-/** Stands in for the engine. */
+/** Replaces the engine with mocks. */
 export async function mockEngine(): Promise<void> {
   const mocks: pulumi.runtime.Mocks = {
     newResource({ name, inputs }) {
@@ -67,34 +67,34 @@ function plain<Value>(value: Value): Promise<pulumi.Unwrap<Value>> {
   return new Promise((resolve) => pulumi.output(value).apply((each) => resolve(each)));
 }
 
-/** What a kind's deployment does that none may do, in words; empty if it does nothing of it. */
-export async function deploymentFaults<Resolved extends ResolvedChangeling>(
+/** The rules for deployments that a kind breaks. */
+export async function brokenRules<Resolved extends ResolvedChangeling>(
   lab: DeploymentLab<Resolved>,
 ): Promise<string[]> {
-  const faults = new Set<string>();
+  const broken = new Set<string>();
   const one = await deployed(lab, await lab.fleet(1));
   const many = await deployed(lab, await lab.fleet(5));
   if (many.processes !== one.processes)
-    faults.add(`observing 1 changeling starts ${one.processes} processes, observing 5 starts ${many.processes}`);
+    broken.add(`observing 1 changeling starts ${one.processes} processes, observing 5 starts ${many.processes}`);
 
   for (const { names, outputs, resources } of [one, many]) {
-    if (Object.keys(outputs).sort().join() !== [...names].sort().join()) faults.add("not every changeling has outputs");
+    if (Object.keys(outputs).sort().join() !== [...names].sort().join()) broken.add("not every changeling has outputs");
     for (const name of names) {
       const missing = ["kind", "provider", "enabled"].filter((key) => outputs[name]?.[key] === undefined);
-      if (missing.length > 0) faults.add(`outputs lack ${missing.join(", ")}`);
+      if (missing.length > 0) broken.add(`outputs lack ${missing.join(", ")}`);
       const children = resources.filter((each) => each.name.startsWith(`${name}-`));
-      if (children.length === 0) faults.add("no resource has the changeling's name");
-      if (children.length > mostChildren) faults.add(`a changeling has ${children.length} children`);
+      if (children.length === 0) broken.add("no resource has the changeling's name");
+      if (children.length > mostChildren) broken.add(`a changeling has ${children.length} children`);
     }
     const shared = resources.filter(({ name }) => !names.some((each) => name === each || name.startsWith(`${each}-`)));
-    if (shared.some(({ name }) => /\d{4}-\d\d|[0-9a-f]{8}-[0-9a-f]{4}-/.test(name))) faults.add("a name is not stable");
-    if (shared.length > mostChildren) faults.add(`${shared.length} resources belong to no changeling`);
+    if (shared.some(({ name }) => /\d{4}-\d\d|[0-9a-f]{8}-[0-9a-f]{4}-/.test(name))) broken.add("a name is not stable");
+    if (shared.length > mostChildren) broken.add(`${shared.length} resources belong to no changeling`);
     for (const { inputs } of resources) {
       const text = JSON.stringify(inputs);
-      if (text.includes(lab.home)) faults.add("an input contains an absolute path");
-      if (text.includes(hostname())) faults.add("an input contains the name of this machine");
-      if (/\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text)) faults.add("an input contains a time");
-      if (revealed(inputs)) faults.add("a secret is not marked as one");
+      if (text.includes(lab.home)) broken.add("an input contains an absolute path");
+      if (text.includes(hostname())) broken.add("an input contains the name of this machine");
+      if (/\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text)) broken.add("an input contains a time");
+      if (revealed(inputs)) broken.add("a secret is not marked as one");
     }
   }
 
@@ -104,17 +104,17 @@ export async function deploymentFaults<Resolved extends ResolvedChangeling>(
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 86_400_000 });
   const tomorrow = await deployed(lab, fleet);
   vi.useRealTimers();
-  if (JSON.stringify(today.outputs) !== JSON.stringify(tomorrow.outputs)) faults.add("outputs change with the clock");
-  if (JSON.stringify(sorted(today)) !== JSON.stringify(sorted(tomorrow))) faults.add("resources change with the clock");
+  if (JSON.stringify(today.outputs) !== JSON.stringify(tomorrow.outputs)) broken.add("outputs change with the clock");
+  if (JSON.stringify(sorted(today)) !== JSON.stringify(sorted(tomorrow))) broken.add("resources change with the clock");
 
   const off = await deployed(lab, await lab.fleet(1, { enabled: false }));
-  // What all share may end with the last changeling that needs it.
+  // Shared resources may be removed with the last changeling that needs them.
   const suffixes = ({ names: [own = ""], resources }: Deployed) =>
     resources.flatMap(({ name }) => (name.startsWith(own) ? [name.slice(own.length)] : [])).sort();
-  if (suffixes(off).join() !== suffixes(one).join()) faults.add("a changeling that is not enabled has other resources");
+  if (suffixes(off).join() !== suffixes(one).join()) broken.add("a changeling that is not enabled has other resources");
   if (Object.values(off.outputs).some(({ enabled }) => enabled !== false))
-    faults.add("outputs of a changeling that is not enabled say otherwise");
-  return [...faults].sort();
+    broken.add("outputs of a changeling that is not enabled say otherwise");
+  return [...broken].sort();
 }
 
 function sorted({ resources }: Deployed) {

@@ -6,7 +6,7 @@ import { noTokenRemedy } from "../../components/modal/token.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { ModalStack } from "../support/modal-stack.ts";
 
-/** The `changeling` command against Modal's emulator, on a machine that has a token and nothing else of ours. */
+/** The `changeling` command against Modal's emulator, on a machine that has only a token. */
 let emulator: Emulator;
 let dev: ModalStack;
 
@@ -130,7 +130,7 @@ describe("with changelings on this machine too", () => {
     expect(code).toBe(1);
   });
 
-  it("never mentions Modal to who has no token", async () => {
+  it("never mentions Modal to a person who has no token", async () => {
     const without = { MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "", MODAL_SERVER_URL: "http://127.0.0.1:9" };
     const { code, stdout, stderr } = await dev.changeling({ env: without }, "list");
     expect(stdout.split("\n").map((line) => line.split(" ")[0])).toEqual(["NAME", "here", ""]);
@@ -164,7 +164,7 @@ describe("doctor", () => {
     expect((await dev.diagnosed()).checks.get("mngr on Modal")?.status).toBe("ok");
   });
 
-  it("finds what somebody else did, and offers the command that mends it", async () => {
+  it("finds what somebody else did, and prints the command that repairs it", async () => {
     const { client, environment } = dev;
     await client.stopApp("changeling_dev_busy", environment);
     await dev.noteDeployed(dev.spec("fails", { secrets: ["API_KEY"] }));
@@ -233,7 +233,7 @@ describe("doctor", () => {
     expect((await client.apps(environment)).find(({ name }) => name === "changeling_dev_slow")?.state).toBe("deployed");
   });
 
-  it("says how to get a token", async () => {
+  it("explains how to get a token", async () => {
     const env = { MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" };
     const { code, stdout } = await dev.changeling({ env }, "doctor", "--provider", "modal");
     const lines = stdout.split("\n");

@@ -60,7 +60,7 @@ function list() {
   return listed.parse(JSON.parse(stdout)).agents;
 }
 
-/** Makes an agent as a run does; returns mngr's folder of it. */
+/** Creates an agent as a run does. Returns mngr's folder of the agent. */
 function create(stock: StockChangeling | undefined, agentArgs: readonly string[] = []): string {
   if (stock === undefined) throw new Error("there is no such stock changeling");
   const messageFile = join(home, `${stock.name}.md`);
@@ -90,8 +90,8 @@ const settingsFile = z.object({
 });
 const readJson = (...path: string[]): unknown => JSON.parse(readFileSync(join(...path), "utf8"));
 
-/** What a claude agent was started with and told. */
-function told(agent: string) {
+/** The arguments, first message and permissions of a claude agent. */
+function startOf(agent: string) {
   const settings = settingsFile.parse(readJson(agent, "plugin", "claude", "anthropic", "settings.json"));
   return {
     argv: z.array(z.string()).parse(readJson(agent, "argv.json")),
@@ -103,7 +103,7 @@ function told(agent: string) {
 
 it("a claude one gets its prompt, permissions and limits, and mngr knows its type ever after", () => {
   const stock = stockChangeling("test-troll");
-  const { argv, message, denied, isAllowedUnasked } = told(create(stock));
+  const { argv, message, denied, isAllowedUnasked } = startOf(create(stock));
   expect(message).toBe(stock?.message);
   expect(argv).toContain("AskUserQuestion");
   expect(argv[argv.indexOf("--append-system-prompt") + 1]).toMatch(/^# The rules of/);
@@ -117,7 +117,7 @@ it.each(["fixme-fairy", "code-guardian"])("%s is mngr's: its command is there, w
   const agent = create(stock);
   const skill = join(agent, "plugin", "claude", "anthropic", "skills", name, "SKILL.md");
   expect(existsSync(skill)).toBe(true);
-  const { argv, message, denied, isAllowedUnasked } = told(agent);
+  const { argv, message, denied, isAllowedUnasked } = startOf(agent);
   expect(message).toBe(`/${name}`);
   expect(argv[argv.indexOf("--append-system-prompt") + 1]).toMatch(
     new RegExp(`^# You are ${name}\n[^]*# The rules of`),

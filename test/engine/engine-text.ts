@@ -1,4 +1,4 @@
-/** What the engine says of resources under "Diagnostics", by their names: the lines of each, without colours. */
+/** The lines that the engine prints under "Diagnostics", without colors, by the name of their resource. */
 export function diagnosticsOf(output: string): Record<string, string[]> {
   const [, text = ""] = /^Diagnostics:\n((?: .*\n|\n(?= ))*)/m.exec(output) ?? [];
   const found: Record<string, string[]> = {};

@@ -110,15 +110,15 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 
 async function firstLine(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error("its stdout is no pipe");
-  const patience = AbortSignal.timeout(START_SECONDS * 1000);
+  const timeout = AbortSignal.timeout(START_SECONDS * 1000);
   const lines = createInterface({ input: child.stdout });
-  const ended = once(child, "exit", { signal: patience }).then(([code, signal]) => {
+  const ended = once(child, "exit", { signal: timeout }).then(([code, signal]) => {
     throw new Error(`it ended with ${code ?? signal}`);
   });
-  const failed = once(child, "error", { signal: patience }).then(([error]) => {
+  const failed = once(child, "error", { signal: timeout }).then(([error]) => {
     throw error;
   });
-  const [line] = await Promise.race([once(lines, "line", { signal: patience }), ended, failed]);
+  const [line] = await Promise.race([once(lines, "line", { signal: timeout }), ended, failed]);
   return String(line);
 }
 

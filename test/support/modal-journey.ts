@@ -65,7 +65,7 @@ export async function modalJourney(options: JourneyOptions): Promise<void> {
     MNGR_PREFIX: "mngr-",
     SOME_SECRET: randomUUID(),
   });
-  say(`everything stands in the Modal environment ${environment}`);
+  say(`everything is in the Modal environment ${environment}`);
   try {
     await steps(test, environment, options);
   } finally {
@@ -110,13 +110,13 @@ async function steps(
     deepStrictEqual(await test.preview(), { "command:local:Command clock-app": "update" });
     await up();
   });
-  await step("run by hand, with its secret; the failure is told, and what it printed", async () => {
+  await step("run by hand, with its secret; its failure and its output are reported", async () => {
     const { code, stdout } = await changeling(test, ["run", "hand", "--wait", "--json"]);
     strictEqual(code, 1, stdout);
     match(stdout, /"its command ended with exit status 3"/);
     succeeded(await changeling(test, ["logs", "hand"]));
   });
-  await step("mended after somebody stopped it", async () => {
+  await step("repaired after somebody stopped it", async () => {
     await client.stopApp(appName("dev", "hand"), environment);
     deepStrictEqual(await test.preview(), { "command:local:Command hand-app": "update" });
     await up();
