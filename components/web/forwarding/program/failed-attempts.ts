@@ -25,7 +25,10 @@ export class FailedAttempts {
     failures.count += 1;
     this.#known.delete(client);
     this.#known.set(client, failures);
-    for (const oldest of this.#known.keys()) if (this.#known.size > mostKnown) this.#known.delete(oldest);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= mostKnown) break;
+      this.#known.delete(oldest);
+    }
     return failures.count > mostFailures ? Math.ceil((failures.since + windowMs - now) / 1000) : undefined;
   }
 }
