@@ -20,7 +20,8 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     // The harsher of the two ways in which Modal may overwrite a secret.
     test = await makeModalStack({}, { secretOverwrite: "new-id" });
   });
-  afterAll(() => test.remove());
+  // Its processes are the emulator's.
+  afterAll(() => test.remove({ destroy: false }));
 
   const declare = (...lines: string[]) => test.declareOnModal(...lines);
   const apps = async () =>
@@ -72,7 +73,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(state.secrets.find(({ name }) => name === "changeling_dev_helper")?.keys).toEqual(["SOME_TOKEN"]);
   });
 
-  it("fires when its schedule comes due: an agent commits on its branch, and runs tell so", async () => {
+  it("fires when its schedule comes due: an agent commits on its branch, and its run is recorded", async () => {
     const calls = await test.emulator.control.advance(...day("2026-07-02"));
     expect(Object.fromEntries(calls.map(({ app, status }) => [app, status]))).toEqual({
       changeling_dev_helper: "GENERIC_STATUS_SUCCESS",
@@ -97,8 +98,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(stdout).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
     expect(stdout).toMatch(/WHEN\s*: "At 03:00, every day" => "At 04:30, every day"/);
     expect(stdout).toMatch(/TIMEZONE\s*: "UTC" => "Asia\/Tokyo"/);
-    expect(await test.preview(env)).toEqual({ "command:local:Command worker-app": "update" });
-    expect((await test.up(env)).code).toBe(0);
+    expect((await test.change(env)).ops).toEqual({ "command:local:Command worker-app": "update" });
     expect(await schedules()).toMatchObject({
       changeling_dev_worker: { cron: "30 4 * * *", timezone: "Asia/Tokyo", next: "2026-07-01T19:30:00+00:00" },
     });
@@ -106,9 +106,8 @@ describe("a fleet on Modal from its first up to its destroy", () => {
 
   it("rotates a secret by its own resource alone", async () => {
     const env = { SOME_TOKEN: "rotated-value" };
-    expect(await test.preview(env)).toEqual({ "command:local:Command helper-secret": "update" });
     const before = await test.emulator.control.state();
-    expect((await test.up(env)).code).toBe(0);
+    expect((await test.change(env)).ops).toEqual({ "command:local:Command helper-secret": "update" });
     const after = await test.emulator.control.state();
     expect(after.apps.map(({ versions }) => versions.length)).toEqual(
       before.apps.map(({ versions }) => versions.length),
@@ -116,19 +115,18 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(await test.preview(env)).toEqual({});
   });
 
-  it("shows an app that was stopped by somebody, and a Secret that was removed, and mends both", async () => {
+  it("shows and repairs an app that somebody stopped and a Secret that somebody deleted", async () => {
     const env = { SOME_TOKEN: "rotated-value" };
     modal("app", "stop", "changeling_dev_worker", "--yes", "--env", test.environment());
     modal("secret", "delete", "changeling_dev_helper", "--yes", "--env", test.environment());
-    expect(await test.preview(env)).toEqual({
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
+    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal app is stopped \(repair \d+\)/);
+    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal Secret is missing \(repair \d+\)/);
+    expect((await test.change(env)).ops).toEqual({
       "command:local:Command helper-app": "update",
       "command:local:Command helper-secret": "update",
       "command:local:Command worker-app": "update",
     });
-    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
-    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal app is stopped \(repair \d+\)/);
-    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal Secret is missing \(repair \d+\)/);
-    expect((await test.up(env)).code).toBe(0);
     expect(await test.preview(env)).toEqual({});
     expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_DEPLOYED" });
   });
@@ -148,7 +146,6 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     };
     modal("secret", "delete", "changeling_dev_helper", "--yes", ...where);
     modal("secret", "create", "changeling_dev_helper", "SOME_TOKEN=rotated-value", ...where);
-    expect(await test.preview(env)).toEqual({ "command:local:Command helper-app": "update" });
     const doctor = await test.changeling(["doctor", "--json", "--provider", "modal"]);
     expect(JSON.parse(doctor.stdout)).toContainEqual({
       name: "app of helper",
@@ -156,18 +153,17 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       detail: "its Modal Secret was deleted or created again after its app was deployed",
       remedy: "npm start",
     });
-    expect((await test.up(env)).code).toBe(0);
+    expect((await test.change(env)).ops).toEqual({ "command:local:Command helper-app": "update" });
     expect(await deadIds()).toEqual([]);
 
     modal("secret", "delete", "changelings_dev", "--yes", ...where);
     modal("volume", "delete", "changelings_dev_runs", "--yes", ...where);
     expect(await deadIds()).toHaveLength(2);
-    expect(await test.preview(env)).toEqual({
+    expect((await test.change(env)).ops).toEqual({
       "command:local:Command modal": "update",
       "command:local:Command helper-app": "update",
       "command:local:Command worker-app": "update",
     });
-    expect((await test.up(env)).code).toBe(0);
     expect(await deadIds()).toEqual([]);
     expect(await test.preview(env)).toEqual({});
   });
@@ -213,11 +209,10 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       ...helper.with(2, 'agent_args = ["sleep", "300"]'),
     );
     const env = { SOME_TOKEN: "rotated-value" };
-    expect(await test.preview(env)).toEqual({
+    expect((await test.change(env)).ops).toEqual({
       "command:local:Command busy-app": "update",
       "command:local:Command helper-app": "update",
     });
-    expect((await test.up(env)).code).toBe(0);
     expect(Object.keys(await schedules()).sort()).toEqual(["changeling_dev_busy", "changeling_dev_helper"]);
   });
 

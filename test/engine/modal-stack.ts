@@ -12,7 +12,7 @@ import { type Emulator, type EmulatorOptions, startEmulator } from "../support/m
 import { Repository } from "../support/repository.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
-/** A test stack whose Modal is an emulator of its own, with a git server that its sandboxes reach. */
+/** A test stack with its own emulator of Modal, and a git server that the sandboxes can reach. */
 export interface ModalStack extends TestStack {
   readonly emulator: Emulator;
   readonly git: GitServer;
@@ -26,17 +26,17 @@ export interface ModalStack extends TestStack {
   declareOnModal(...lines: string[]): void;
   /** `changeling ARGS` on this stack. */
   changeling(args: readonly string[]): Promise<Finished>;
-  /** The runs of a changeling once no sandbox runs any more, newest first, as `changeling runs --json` tells them. */
+  /** Waits until no sandbox runs. The changeling's runs, newest first, as `changeling runs --json` prints them. */
   endedRuns(name: string): Promise<{ branch?: string | undefined; outcome?: string | undefined }[]>;
   /** Waits for the end of a run's sandbox. */
   ended(runId: string): Promise<void>;
-  /** A machine that has the token, the checkout and the backend, and nothing else of this one. */
+  /** Another machine: it has the token, the checkout and the backend of this one, and nothing else. */
   otherMachine(): { readonly home: string; readonly env: NodeJS.ProcessEnv };
-  /** Name of the Modal environment that the stack stands in: mngr's, of this stack's home. */
+  /** The name of the Modal environment that the stack is deployed to: that of mngr in the stack's home. */
   environment(): string;
 }
 
-/** @param env what else its programs are given */
+/** @param env further environment variables of its programs */
 export async function makeModalStack(
   env: NodeJS.ProcessEnv = {},
   options: Pick<EmulatorOptions, "secretOverwrite"> = {},
@@ -91,8 +91,8 @@ export async function makeModalStack(
       const profile = /^profile *= *"(.+)"$/m.exec(readFileSync(join(test.home, ".mngr", "config.toml"), "utf8"))?.[1];
       return `mngr-${readFileSync(join(test.home, ".mngr", "profiles", profile ?? "", "user_id"), "utf8").trim()}`;
     },
-    async remove() {
-      await test.remove().finally(async () => {
+    async remove(options) {
+      await test.remove(options).finally(async () => {
         await emulator.stop();
         await git.stop();
       });
