@@ -110,6 +110,7 @@ export class NodeLive implements Live {
       if (refused !== undefined) throw new HostError("did not start", `this node gave it up: ${refused}`);
       const { codeStore, startHost, limits, events } = this.#parts;
       const done = events.hotReload({ version: version.id, step: "activate" });
+      const warm = this.#former;
       let next: Running | undefined;
       try {
         await this.#endFormer();
@@ -127,6 +128,10 @@ export class NodeLive implements Live {
         done({ ok: true });
       } catch (error) {
         await next?.host.end(0);
+        // The current version may still fail its probation, and needs the version that it returns to.
+        if (warm !== undefined && this.#trial?.get().state !== "passed") {
+          this.#former = await this.#started(warm.version.id);
+        }
         done({ ok: false, reason: error instanceof Error ? error.message : String(error) });
         throw error;
       }

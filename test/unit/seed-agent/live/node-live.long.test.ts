@@ -41,6 +41,15 @@ describe("a new version", () => {
   });
 });
 
+test("a version in probation can still be reverted after the activation of another one failed", async () => {
+  const { live, disk } = await liveLab({ code: { v0: {}, v1: {}, v2: { broken: "it throws at import" } } });
+  await live.activate(versionOf("v1"));
+  await expect(live.activate(versionOf("v2"))).rejects.toThrow("it throws at import");
+  expect(await live.revert("it is slow")).toBe("v0");
+  expect({ body: (await live.handle(get())).body, active: disk.active }).toEqual({ body: "v0", active: "v0" });
+  await live.close();
+});
+
 test("a version that misbehaves before any client asks it is not switched to", async () => {
   const handle = (_: unknown, __: unknown, { count }: { count: number }) => ok(count > 50 ? "wrong" : "right");
   const recordings = [recorded("r1", "/a", "right")];
