@@ -58,7 +58,7 @@ describe("from a machine with the token alone", () => {
     expect(crashes.code).toBe(1);
   });
 
-  it("fires a paused one too, and says how to follow it while it runs and when it has ended", async () => {
+  it("fires a paused one too, and prints how to follow it, during and after the run", async () => {
     const { code, stdout } = await dev.changeling("run", "slow");
     const id = /^fired (slow-\S+); follow it with: changeling logs slow\n$/.exec(stdout)?.[1] ?? "none";
     expect(code).toBe(0);
@@ -71,7 +71,7 @@ describe("from a machine with the token alone", () => {
     expect(over.stdout).toMatch(new RegExp(`^${id} no changes after .*\n(.*\n)*--- output.log\nlooked around\n$`));
   });
 
-  it("leaves a run going on Ctrl-C, and says so", async () => {
+  it("leaves a run running on Ctrl-C, and says so", async () => {
     const { code, stderr } = await dev.changeling({ interruptAt: /is starting/ }, "run", "slow", "--wait");
     expect(stderr).toMatch(/^slow-\S+ keeps running; see how it ends: changeling logs slow$/m);
     expect(code).toBe(130);
@@ -118,7 +118,7 @@ describe("with changelings on this machine too", () => {
     );
   });
 
-  it("shows what is here when Modal is away, with one warning and exit code 1", async () => {
+  it("lists the local changelings if Modal is not reachable, with one warning and exit code 1", async () => {
     const away = { MODAL_SERVER_URL: "http://127.0.0.1:9" };
     const started = Date.now();
     const { code, stdout, stderr } = await dev.changeling({ env: away }, "list", "--json");
@@ -203,7 +203,7 @@ describe("doctor", () => {
     expect(run.stderr).toContain("error: busy can't be fired: its Modal app is stopped");
   });
 
-  it("finds orphans once it knows what is declared, and removes none of them", async () => {
+  it("reports orphans if the declarations are known, and removes none of them", async () => {
     const { client, environment } = dev;
     const declared = names.filter((name) => name !== "slow");
     dev.declare(

@@ -185,7 +185,7 @@ describe("an app and its Secret", () => {
     expect(lines).toEqual(expect.arrayContaining(["line 30", "line 40", "no such tool"]));
   });
 
-  it("tell of a Secret that is not there, and of a function that failed", async () => {
+  it("report a missing Secret, and a function that failed", async () => {
     const lacking = writeModalApp(folder, "lacking", { secret: "no-such-secret", body: "pass" });
     const missing = await failureOf(modal.deploy(lacking, { name: "lacking", environment, tag: "v1", variables: {} }));
     expect(missing).toMatchObject({ kind: "not_found" });
@@ -207,7 +207,7 @@ it("lists more than a page of volumes", async () => {
   expect((await modal.volumes(many)).map(({ name }) => name).sort()).toEqual(names.sort());
 });
 
-describe("what is wrong with Modal", () => {
+describe("an error of Modal", () => {
   const wrong = { id: "ak-emulator", secret: "as-wrong-secret" };
 
   it("is a missing token", async () => {
@@ -219,7 +219,7 @@ describe("what is wrong with Modal", () => {
     }
   });
 
-  it("is a wrong token, which is not told", async () => {
+  it("is a wrong token, whose secret is not shown", async () => {
     const client = modalClient({ token: wrong, env });
     for (const work of [client.environments(), client.putSecret("x", environment, { A: "b" })]) {
       const error = await failureOf(work);

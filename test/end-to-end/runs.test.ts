@@ -123,7 +123,7 @@ describe("a command agent", () => {
     await eventually("its processes are gone", () => (pids.some(isAlive) ? undefined : true));
   });
 
-  it.concurrent("of a type that our wrapper is not around is done when mngr says so", async () => {
+  it.concurrent("of a type without our wrapper is done when mngr reports it", async () => {
     mkdirSync(join(lab.repo, ".mngr"), { recursive: true });
     const type = '[agent_types.toucher]\nparent_type = "command"\ncommand = "touch touched"\n';
     writeFileSync(join(lab.repo, ".mngr", "settings.toml"), type);

@@ -64,13 +64,13 @@ function sample(count: number, every: number): number[] {
 const every = Number(process.env["FAULTS_EVERY"] ?? 6);
 
 describe.concurrent("a scheduler that is killed", () => {
-  it.each(sample(36, every))("before change %i of a run leaves no agent to itself", async (n) => {
+  it.each(sample(36, every))("before change %i of a run leaves no agent unwatched", async (n) => {
     await fireInto(`kill:${n}`);
   });
 });
 
 describe.concurrent("a disk that is full", () => {
-  it.each(sample(36, every / 2))("at change %i of a run leaves no agent to itself", async (n) => {
+  it.each(sample(36, every / 2))("at change %i of a run leaves no agent unwatched", async (n) => {
     await fireInto(`full:${n}`);
   });
 });

@@ -12,7 +12,7 @@ describe("after a crash", () => {
   const lab = new SchedulerLab("fake");
   afterAll(() => lab[Symbol.asyncDispose]());
 
-  it("a run whose agent was being created goes on, and is not fired again", async () => {
+  it("a run whose agent was being created continues, and is not fired again", async () => {
     const at = lab.installation("creating");
     lab.wish("create-seconds", "3");
     at.install(at.spec("a", { agent: { script: commit, env: { MARK: "creating" } } }));

@@ -58,7 +58,7 @@ describe("a scheduler", () => {
     expect(readFileSync(join(at.paths.runs, "plain", run.id, "output.log"), "utf8")).toBe("zero a b\n");
   });
 
-  it("never has two runs of one changeling: a second occasion is skipped, and says why", async () => {
+  it("never has two runs of one changeling: a second due time is skipped, with the reason", async () => {
     at.install(at.spec("busy", { agent: { script: untilFile("go-busy") } }));
     const id = await at.fire("busy");
     expect(await requestRun(at.paths, "busy")).toEqual({ skipped: `${id} is still running` });
@@ -72,7 +72,7 @@ describe("a scheduler", () => {
     });
   });
 
-  it("does not fire a job that was edited by hand, and does when it was mended", async () => {
+  it("does not fire a job that was edited by hand, until it is repaired", async () => {
     const spec = at.spec("edited", { agent: { script: "true" } });
     at.install(spec);
     const path = jobPath(at.paths, "edited");
@@ -90,7 +90,7 @@ describe("a scheduler", () => {
     expect(at.log()).toContain(`edited is not scheduled: ${path} was edited by hand; repair it with: pulumi up`);
   });
 
-  it("says so when it is asked for what it does not know", async () => {
+  it("rejects a request for an unknown job", async () => {
     await expect(requestRun(at.paths, "nobody")).rejects.toThrow(
       'the scheduler has no job "nobody"; install it with: pulumi up',
     );
@@ -105,7 +105,7 @@ describe("a scheduler", () => {
     expect(run.reason).toBe('the repository has no branch "nope", nor has its remote "origin"');
   });
 
-  it("clones a repository that is declared by URL, and fetches what is new", async () => {
+  it("clones a repository that is declared by URL, and fetches new commits", async () => {
     const repo = `file://${lab.repo}`;
     at.install(
       at.spec("cloned", { repo, agent: { script: `git log --format=%s origin/main; ${commit}`, env: { MARK: "m" } } }),

@@ -129,7 +129,7 @@ describe("npm start and npm stop", () => {
     expect(ended.output).toContain(message);
   });
 
-  it("says by doctor that all is well, and what is wrong when the scheduler was killed", async () => {
+  it("has a doctor that reports success, and a scheduler that was killed", async () => {
     const well = await run("changeling", ["doctor", "--json"]);
     expect(well.code, well.output).toBe(0);
     expect(JSON.parse(well.stdout).map(({ name }: { name: string }) => name)).toContain("scheduler");
@@ -139,7 +139,7 @@ describe("npm start and npm stop", () => {
     expect(ill.stdout).toMatch(/FAILED {3}scheduler: not running, so nothing fires\n\s+start it with: /);
   });
 
-  it("says what is missing when a changeling that needs a key is resumed without one, and writes nothing", async () => {
+  it("names the missing key when a changeling is resumed without one, and writes nothing", async () => {
     const fleet = () => readFileSync(join(home, ".changelings", "dev", "fleet.toml"), "utf8");
     const before = fleet();
     const { code, output } = await run("changeling", ["resume", "fixme-fairy"]);
@@ -154,7 +154,7 @@ describe("npm start and npm stop", () => {
     expect(JSON.parse((await run("changeling", ["validate", "--json"])).stdout).missingSecrets).toEqual([]);
   });
 
-  it("explains npm stop, and refuses what is no option of it", async () => {
+  it("explains npm stop, and rejects an unknown option", async () => {
     expect(await run("stop", ["--help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("--data") });
     expect((await run("stop", ["--all"])).code).toBe(2);
   });

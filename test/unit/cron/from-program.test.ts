@@ -78,13 +78,13 @@ describe("a changeling from a program", () => {
     expect(changelingOf("test-troll", { repo: "/app", remote: "https://github.com/me/app" }).remote).toBeUndefined();
   });
 
-  it("talks when its type does, or when the program says so", () => {
+  it("is conversational if its type is, or if the program says so", () => {
     expect(changelingOf("test-troll", { repo: "/app" }).isConversational).toBe(true);
     expect(changelingOf("a", { repo: "/app", agentType: "todo-ledger" }).isConversational).toBe(false);
     expect(changelingOf("a", { repo: "/app", agentType: "mine", isConversational: true }).isConversational).toBe(true);
   });
 
-  it("tells all that is wrong at once, by the program's names", () => {
+  it("reports all errors together, with the program's names", () => {
     expect(
       problemsOf("Bad Name", {
         schedule: "x",
@@ -145,7 +145,7 @@ describe("a changeling from a program", () => {
     );
   });
 
-  it("shows no secret that stands where a name should", () => {
+  it("does not show a secret that is in the place of a name", () => {
     const token = `ghp_${"a1B2".repeat(9)}`;
     expect(JSON.stringify(problemsOf("a", { secrets: [token], branch: `${token} x`, schedule: token }))).not.toContain(
       token,

@@ -82,7 +82,7 @@ describe("readRuns", () => {
     ]);
   });
 
-  it("tells a running and a skipped one, newest first, of all changelings", () => {
+  it("lists running and skipped runs of all changelings, newest first", () => {
     const cause = { kind: "manual" } as const;
     appendRecord(paths, fired(0));
     appendRecord(paths, fired(2, "b"));
@@ -133,7 +133,7 @@ describe("the file of records", () => {
     );
   });
 
-  it("passes over what is not a record", () => {
+  it("ignores lines that are not records", () => {
     const noise = fc.oneof(fc.string(), fc.json());
     fc.assert(
       fc.property(fc.array(noise), (lines) => {

@@ -7,7 +7,7 @@ import {
   scheduleProblem,
 } from "../../../components/cron/schedule.ts";
 
-describe("what a schedule says", () => {
+describe("a schedule in words", () => {
   it.each([
     ["0 3 * * *", "At 03:00, every day"],
     ["0 6 * * 1-5", "At 06:00, Monday through Friday"],

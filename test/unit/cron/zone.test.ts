@@ -28,7 +28,7 @@ describe("ianaZone", () => {
     "Etc/Unknown",
     " UTC",
     "../etc/passwd",
-  ])("%j is none", (name) => {
+  ])("%j is not a zone", (name) => {
     expect(ianaZone(name)).toBeUndefined();
   });
 });

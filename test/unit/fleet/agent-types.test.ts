@@ -57,7 +57,7 @@ describe("agent types that are known", () => {
     expect(sandbox.words((await load("mine", "", { environment })).diagnostics)[0]).toContain('no agent type "mine"');
   });
 
-  it("for a repository that is elsewhere: what isn't known is only a warning", async () => {
+  it("for a repository on another machine: an unknown type is only a warning", async () => {
     const { fleet, diagnostics } = await load("of-repo", "", { repo: "https://example.com/a/b.git" });
     expect(crons(fleet)[0]?.isConversational).toBe(false);
     expect(sandbox.words(diagnostics)).toEqual([
@@ -66,7 +66,7 @@ describe("agent types that are known", () => {
     ]);
   });
 
-  it("whatever is wrong with mngr's own files is mngr's to tell", async () => {
+  it("errors in mngr's own files are left to mngr", async () => {
     expect((await load("claude", "", { repo: "broken" })).diagnostics).toEqual([]);
   });
 });

@@ -34,7 +34,7 @@ const unfit = (written: object) =>
   ]);
 
 describe("unfitOptions", () => {
-  it("accepts what is left out, or written as its default", () => {
+  it("accepts an option that is omitted, or set to its default", () => {
     expect(unfit({})).toEqual([]);
     expect(unfit({ depth: 1, args: [], branch: "main" })).toEqual([]);
   });
@@ -84,7 +84,7 @@ describe("in words", () => {
     expect(whereInWords(kind, key)).toBe(words);
   });
 
-  it("says of an option of several kinds what they agree on, otherwise what holds for each", () => {
+  it("describes an option of several kinds together if they agree, otherwise for each kind", () => {
     const other = { ...kind, applies: { depth: kind.applies.depth, args: { providers: ["there"] } } };
     const all = { robot: kind, other, never: { ...kind, applies: { depth: { instead: "x" } } } };
     expect(whereForKinds(all, "depth")).toBe('On `there` with `image = "pinned"` only.');

@@ -101,7 +101,7 @@ describe("build arguments", () => {
       'write "cidr-allowlist=203.0.113.0/24"',
     ],
     [["cpu=1", "'gpu=a"], 1, '"\'gpu=a" ends within a quote, or with a backslash', "quote it as in a shell"],
-  ])("%j are told", (elements, index, message, remedy) => {
+  ])("%j are reported", (elements, index, message, remedy) => {
     expect(parseBuildArgs(elements).problems).toEqual([{ index, message, remedy }]);
   });
 
@@ -113,7 +113,7 @@ describe("build arguments", () => {
     ["offline", 'the provider "docker" knows no build argument "offline"', ofDocker],
     ["--cpus=2", 'the provider "docker" knows no build argument "--cpus=2"', 'did you mean "cpu=2"?'],
     ["memory=4g", '"4g": "memory" must be a number above 0', 'write "memory=4"'],
-  ])("of docker's containers are fewer: %j is told", (element, message, remedy) => {
+  ])("of docker's containers are fewer: %j is reported", (element, message, remedy) => {
     expect(parseBuildArgs([element], "docker").problems).toEqual([{ index: 0, message, remedy }]);
   });
 
@@ -123,7 +123,7 @@ describe("build arguments", () => {
     expect(parseBuildArgs(elements, "docker").problems).toEqual([]);
   });
 
-  it("are read in each of their forms alike, whatever stands beside them", () => {
+  it("are equivalent in all their forms, beside any others", () => {
     const value = fc.stringMatching(/^[a-z0-9][a-z0-9 .:/"'$\\=-]{0,12}[a-z0-9]$/);
     const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
     const forms = [
@@ -144,7 +144,7 @@ describe("build arguments", () => {
     );
   });
 
-  it("lose no element: each is read or told", () => {
+  it("lose no element: each is parsed or reported", () => {
     const word = fc.oneof(fc.string(), fc.constantFrom("--cpu", "cpu=2", "offline", "--no-cache", "2", "--", "x y"));
     fc.assert(
       fc.property(fc.array(word), (elements) => {

@@ -89,7 +89,7 @@ describe("setTableKey", () => {
   });
 });
 
-describe("what a text says", () => {
+describe("what a text declares", () => {
   const text = "\uFEFF[defaults]\nbranch = 'd'\nenabled = false\n[changelings.a]\nbranch = 'x'\n[changelings.b]\n";
   it("names those that it declares", () => {
     expect([...declaredNames(text)]).toEqual(["a", "b"]);

@@ -7,7 +7,7 @@ import { Sandbox } from "../../support/fleet-sandbox.ts";
 const token = `ghp_${"a1B2".repeat(9)}`;
 
 describe("a file that can't be read", () => {
-  it("is missing: says how to begin", async () => {
+  it("is missing: the remedy says how to begin", async () => {
     using sandbox = new Sandbox();
     const { fleet, diagnostics } = await loadFleet({ file: sandbox.file, context: sandbox.context() });
     expect(fleet).toBeUndefined();
@@ -129,7 +129,7 @@ describe("exposure", () => {
     ]);
   });
 
-  it("of plain words: none", async () => {
+  it("of plain words: no warning", async () => {
     using sandbox = new Sandbox();
     sandbox.repo("app");
     for (const value of [
@@ -142,7 +142,7 @@ describe("exposure", () => {
     }
   });
 
-  it("of a tracked file at the default place alone", async () => {
+  it("of a tracked file, only at the default path", async () => {
     using sandbox = new Sandbox();
     const app = sandbox.repo("app");
     const file = sandbox.write("home/.changelings/config.toml", `[changelings.fixme-fairy]\nrepo = "${app}"\n`);

@@ -59,7 +59,7 @@ describe("a name alone", () => {
 });
 
 describe("options", () => {
-  it("are all taken over; a changeling's own stand before the defaults, which stand before ours", async () => {
+  it("are all used; a changeling's own options override the file's defaults, which override the built-in ones", async () => {
     const { fleet, diagnostics } = await sandbox.load(
       `
 mngr_profile = "changelings"
@@ -176,7 +176,7 @@ describe("the time zone", () => {
     expect(await zoneOf(changeling, {})).toBe("Europe/Berlin");
   });
 
-  it("must be set in CI, told once for all", async () => {
+  it("must be set in CI, reported once for all", async () => {
     expect(await sandbox.diagnosticsOf(`${changeling}[changelings.code-guardian]\nrepo = "app"`, { ci: true })).toEqual(
       [
         "config.toml:1: no time zone is set, and that of a CI machine is arbitrary",
@@ -206,7 +206,7 @@ describe("the time zone", () => {
 });
 
 describe("the repository", () => {
-  it("is the stack's, relative to the project, when none is named", async () => {
+  it("is by default the stack's, relative to the project", async () => {
     const { fleet } = await sandbox.load("[changelings.fixme-fairy]", {
       repo: "../app",
       folder: join(sandbox.folder, "home"),
@@ -216,7 +216,7 @@ describe("the repository", () => {
     expect(crons(other.fleet)[0]?.repo).toBe(tool);
   });
 
-  it("is the one around the fleet file when the stack names none", async () => {
+  it("is the one around the fleet file if the stack has none", async () => {
     const file = sandbox.write("app/fleets/mine.toml", "[changelings.fixme-fairy]");
     const { fleet } = await loadFleet({ file, context: sandbox.context() });
     expect(crons(fleet)[0]?.repo).toBe(app);
@@ -229,7 +229,7 @@ describe("the repository", () => {
     ]);
   });
 
-  it("is told once when the stack's is wrong", async () => {
+  it("is reported once if the stack's is wrong", async () => {
     const text = "[changelings.fixme-fairy]\n[changelings.code-guardian]\n";
     expect(await sandbox.diagnosticsOf(text, { repo: "nowhere" })).toEqual([
       "config.toml:1: the stack's changelings:repo: there is no folder <folder>/nowhere",

@@ -113,7 +113,7 @@ const problems: readonly [lines: string, where: string, remedy: string][] = [
   ["branch = 'devlop'", 'branch: the repository has no branch "devlop"', 'did you mean branch = "main"?'],
 ];
 
-it.each(problems)("%s is told with its line and its remedy", async (lines, where, remedy) => {
+it.each(problems)("%s is reported with its line and its remedy", async (lines, where, remedy) => {
   const told = await sandbox.diagnosticsOf(`[changelings.fixme-fairy]\nprovider = "modal"\n${lines}\n`, {
     repo: "app",
   });

@@ -69,7 +69,7 @@ describe("defaults of a fleet with two providers", () => {
     expect([far?.verify, near?.verify]).toEqual(["none", "call"]);
   });
 
-  it("that mean nothing for anybody are told, once and at their line", async () => {
+  it("that have no effect for any changeling are reported once, at their line", async () => {
     const text = `[defaults]\nhistory_depth = 2\n${two}[changelings.other]\nagent_type = "claude"\nprovider = "modal"\n`;
     expect(await sandbox.diagnosticsOf(text, { repo: "app" })).toEqual([
       'config.toml:2: defaults.history_depth: history_depth is only for image = "pinned"',
@@ -83,7 +83,7 @@ describe("defaults of a fleet with two providers", () => {
     ]);
   });
 
-  it("that ask for what Modal can't do are told", async () => {
+  it("that Modal does not support are reported", async () => {
     expect(await sandbox.diagnosticsOf(`[defaults]\noverlap = "queue"\n${two}`, { repo: "app" })).toEqual([
       'config.toml:2: defaults.overlap: the provider "modal" can\'t queue: what comes due while the last run is alive is skipped (for far)',
       '→ write overlap = "skip"',

@@ -230,7 +230,7 @@ const oneOption: readonly [line: string, where: string, remedy: string][] = [
   ],
 ];
 
-it.each(oneOption)("%s is told with its line and its remedy", async (line, where, remedy) => {
+it.each(oneOption)("%s is reported with its line and its remedy", async (line, where, remedy) => {
   const text = `# A fleet\n\n[changelings.fixme-fairy]\n${line}\n`;
   // The default branch isn't written anywhere: its changeling is the place.
   const isWritten = /^[a-z_]+[:.[]/.test(where);

@@ -55,7 +55,7 @@ it("a tag named as the base branch is a warning", async () => {
   ]);
 });
 
-it("a bare repository is an error here, and none where it is cloned", async () => {
+it("a bare repository is an error for local agents, but not if it is cloned", async () => {
   sandbox.git("clone", "--quiet", "--bare", sandbox.repo("full"), `${sandbox.folder}/bare.git`);
   expect(await problems('repo = "bare.git"')).toEqual([
     `config.toml:2: ${where}.repo: <folder>/bare.git is a bare repository, and agents need a checkout`,

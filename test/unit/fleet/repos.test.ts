@@ -120,7 +120,7 @@ describe("a branch", () => {
     }
   });
 
-  it("is looked for in the repository, whatever the environment says", async () => {
+  it("is read from the repository, whatever GIT_DIR says", async () => {
     const environment = { ...sandbox.environment, GIT_DIR: "/nowhere", GIT_WORK_TREE: "/nowhere" };
     expect((await sandbox.load(changeling('repo = "app"'), { environment })).diagnostics).toEqual([]);
   });

@@ -30,7 +30,7 @@ describe("a text that is longer than a program can be started with", () => {
     expect(rest).toEqual([remedy]);
   });
 
-  it("is refused for all together", async () => {
+  it("is rejected for all of them together", async () => {
     const part = "x".repeat(90_000);
     expect(await told(`initial_message = "${part}"\nagent_args = ["${part}"]\nenv = { A = "${part}y" }`)).toEqual([
       "config.toml:4: changelings.fixme-fairy.env: is 270,015 bytes long together with agent_args, initial_message; " +

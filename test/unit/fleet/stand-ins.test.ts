@@ -47,7 +47,7 @@ describe("a value that is wrong", () => {
     ]);
   });
 
-  it("in a list hides nothing of the others, which are told where they stand", async () => {
+  it("in a list hides no other element, and each is reported at its place", async () => {
     const lines = ["secrets = [", "  'lower',", "  'PATH',", "  'GITHUB_TOKEN',", "  '',", "  'GH_TOKEN',", "]"];
     const wanted = [
       '6: changelings.fixme-fairy.secrets[0]: "lower" is not the name of a variable: capital letters, digits and _',

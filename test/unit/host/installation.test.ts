@@ -64,7 +64,7 @@ describe("chooseInstallation", () => {
     }
   });
 
-  it("takes what is here where the state holds none: what it has claimed, then what nobody has", () => {
+  it("without one in the state, uses a local one: first a claimed one, then an unclaimed one", () => {
     const installed = [
       { id: one, claim: undefined },
       { id: two, claim: dev },
@@ -74,7 +74,7 @@ describe("chooseInstallation", () => {
     expect(choose([{ id: one, claim: undefined }], [], [one])).toMatchObject({ id: one, rival: undefined, others: [] });
   });
 
-  it("makes a new one where there is none, and for an organization of its own", () => {
+  it("creates a new one if there is none, and for another organization", () => {
     expect(choose([], [], [one])).toMatchObject({ id: installationId(dev) });
     const acme = { ...dev, backend: "https://api.pulumi.com", organization: "acme" };
     const known = { installed: [{ id: one, claim: acme }], inState: [], unclaimed: [one] };
@@ -83,7 +83,7 @@ describe("chooseInstallation", () => {
     expect(chooseInstallation({ ...acme, organization: undefined }, known)).toMatchObject({ id: one });
   });
 
-  it("tells of a second one of the same stack", () => {
+  it("reports a second one of the same stack", () => {
     expect(choose([{ id: one, claim: dev }], [two])).toMatchObject({ id: two, others: [one] });
     const both = [
       { id: one, claim: undefined },
@@ -103,7 +103,7 @@ it("finds what was installed before there were claims, however the backend was s
 });
 
 describe("a claim", () => {
-  it("says whose an installation is, and keeps an organization that a command does not know", () => {
+  it("names the owner of an installation, and keeps an organization that a command does not know", () => {
     const paths = installationPaths(one, home);
     expect(readClaim(paths)).toBeUndefined();
     const cloud = { ...dev, backend: "https://api.pulumi.com", organization: "acme" };
@@ -200,7 +200,7 @@ describe("currentBackend", () => {
     expect(currentBackend({ PULUMI_BACKEND_URL: "s3://state" }, home, home)).toBe("s3://state");
   });
 
-  it("looks for the login where the CLI does", () => {
+  it("reads the login from the CLI's file", () => {
     login(join(home, "one"), "file:///one");
     login(join(home, "two"), "file:///two");
     expect(currentBackend({ PULUMI_HOME: join(home, "one") }, home)).toBe("file:///one");
@@ -210,7 +210,7 @@ describe("currentBackend", () => {
 });
 
 describe("the state", () => {
-  it("names installations and what is found by name on Modal, each once", () => {
+  it("lists installations and names on Modal, each once", () => {
     const urn = "urn:pulumi:dev::changelings::command:local:Command::a";
     const command = (environment: object) => ({ urn, inputs: { environment } });
     const resources = [
@@ -227,7 +227,7 @@ describe("the state", () => {
     expect(exportedState('{ "deployment": {} }')).toMatchObject({ installations: [], namesOnModal: [] });
   });
 
-  it("of another stack in a folder tells whether it still has the installation", () => {
+  it("of another stack in a folder shows whether it still has the installation", () => {
     const stacks = join(home, "state", ".pulumi", "stacks", "changelings");
     mkdirSync(stacks, { recursive: true });
     writeFileSync(join(stacks, "dev.json"), JSON.stringify({ INSTALLATION: one }));

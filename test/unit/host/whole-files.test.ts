@@ -83,6 +83,6 @@ describe("writeWholeFile", () => {
   });
 });
 
-it("isDiskFull looks at the disk of the nearest folder that is there", () => {
+it("isDiskFull checks the disk of the nearest existing folder", () => {
   expect(isDiskFull(join(folder, "not", "there"))).toBe(false);
 });

@@ -29,7 +29,7 @@ describe("masked", () => {
     );
   });
 
-  it("leaves what is not secret as it is, control characters included", () => {
+  it("does not change other text, including control characters", () => {
     const text = "a\u0001b\r\n\u001b[31mc\t\n\n";
     expect(masked(text, ["nowhere in it"])).toBe(text);
   });

@@ -13,7 +13,7 @@ describe("portablePath", () => {
     ["/home/me/..data", "~/..data"],
     ["/home/you/app", "/home/you/app"],
     ["/srv/app", "/srv/app"],
-  ])("%s is told as %s", (path, told) => {
+  ])("%s becomes %s", (path, told) => {
     expect(portablePath(path, anchors)).toBe(told);
     expect(absolutePath(told, anchors)).toBe(path);
   });

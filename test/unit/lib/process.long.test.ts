@@ -24,7 +24,7 @@ async function gone(pid: number): Promise<void> {
 }
 
 describe("runProgram", () => {
-  it("tells what a program printed, and gives it nothing of its own environment", async () => {
+  it("returns a program's output, and passes on none of its own environment", async () => {
     const printed: string[] = [];
     const script = 'echo "out $A$HOME"; echo err >&2; exit 3';
     const end = await runProgram("sh", ["-c", script], {
@@ -43,7 +43,7 @@ describe("runProgram", () => {
     expect(await given("x".repeat(1 << 20), "exit 2")).toMatchObject({ code: 2, stdout: "" });
   });
 
-  it("says when a program can't be started", async () => {
+  it("reports a program that can't be started", async () => {
     const end = await runProgram("no-such-program", [], { env, timeoutSeconds: 10 });
     expect(end.code).toBe(127);
   });
@@ -105,7 +105,7 @@ describe("runProgram", () => {
     expect(pieces).toEqual(["€"]);
   });
 
-  it("ends what the program left running, if that is wanted", async () => {
+  it("ends processes that the program left running, on request", async () => {
     const script = "sleep 60 & echo $!";
     const end = await runProgram("sh", ["-c", script], { env, timeoutSeconds: 10, endsGroup: true });
     expect(end.code).toBe(0);

@@ -8,14 +8,14 @@ it("hands over what each came to, promised or not", async () => {
   expect(await settleAll([Promise.resolve(1), "two", undefined])).toEqual([1, "two", undefined]);
 });
 
-it("tells of all that went wrong at once, and of nothing twice", async () => {
+it("reports all errors together, and none twice", async () => {
   const problems = ["no token", "no secret", "no token"].map((message) => fails(new pulumi.RunError(message)));
   const told = settleAll([...problems, 1]);
   await expect(told).rejects.toThrow(new pulumi.RunError("no token\nno secret"));
   await expect(told).rejects.toSatisfy(pulumi.RunError.isInstance);
 });
 
-it("leaves an error that is not ours as it is", async () => {
+it("rethrows any other error unchanged", async () => {
   const error = new TypeError("broken");
   await expect(settleAll([fails(new pulumi.RunError("no token")), fails(error)])).rejects.toBe(error);
 });

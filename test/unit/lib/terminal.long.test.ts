@@ -24,7 +24,7 @@ function printed(stream: NodeJS.WriteStream, print: () => void): string {
   }
 }
 
-describe("what is printed", () => {
+describe("printed text", () => {
   const isHarmless = (text: string) => !/[^\P{Cc}\t\n]|[\u202a-\u202e\u2066-\u2069]/u.test(text);
 
   it("holds nothing that a terminal obeys, whatever an agent wrote", () => {
@@ -90,7 +90,7 @@ describe("what is printed", () => {
 });
 
 describe("a printed command", () => {
-  it("means to a shell what it says, whatever its words are", async () => {
+  it("has the same words for a shell, whatever they contain", async () => {
     const { execFileSync } = await import("node:child_process");
     const word = fc.string({ unit: fc.constantFrom(..."ab /'\"$`\\!&;|<>()*?[]{}~#=%\n-é") });
     fc.assert(

@@ -23,7 +23,7 @@ const least = {
 };
 
 describe("createArguments", () => {
-  it("asks for an agent in a worktree of its own, in the background, and for JSON lines", () => {
+  it("creates an agent in a separate worktree, in the background, and prints JSON lines", () => {
     expect(createArguments(least)).toEqual([
       ...["create", "todo-2026-11-21-05-00-00", "--type", "command"],
       ...["--no-connect", "--headless", "--yes", "--format", "jsonl"],
@@ -65,7 +65,7 @@ describe("provisionArguments", () => {
     agentArgs: [],
   };
 
-  it("asks for the agent in its own folder, whatever lies there, and for the one that there is to be made anew", () => {
+  it("creates the agent in its own folder, whatever that contains, and updates an existing one", () => {
     expect(provisionArguments(web)).toEqual([
       ...["create", "elena@localhost.local", "--id", "agent-1"],
       ...["--from", ":/agent", "--reuse", "--update", "--transfer", "none", "--no-ensure-clean"],

@@ -100,8 +100,8 @@ describe("homeDrift", () => {
     secrets: new Map([["changelings_dev", "st-1"]]),
   };
   it.each<[string, ObservedModal | undefined, string | undefined]>([
-    ["nothing where nobody could look", undefined, undefined],
-    ["nothing for a sound one", sound, undefined],
+    ["nothing if Modal was not observed", undefined, undefined],
+    ["nothing for an intact one", sound, undefined],
     ["a home that is gone", nothingOnModal, "its home volume is missing"],
     ["a home without identity", { ...sound, identity: undefined }, "its identity is missing on its home volume"],
     [

@@ -41,7 +41,7 @@ async function pollTimes(job: JobSpec): Promise<number[]> {
 }
 
 describe("mngr is asked", () => {
-  it("soon for a command type of one's own, which tells no end, and seldom later", async () => {
+  it("soon for a custom command type, which reports no end, and rarely later", async () => {
     const polls = await pollTimes(spec({}));
     expect(polls.slice(0, 3)).toEqual([2, 4, 6]);
     // No end is seen later than by a third of the run's time, or half a minute.

@@ -65,7 +65,7 @@ describe("the history of a local changeling", () => {
     for (const gone of [paths().jobs, paths().scheduler]) expect(existsSync(gone)).toBe(false);
   });
 
-  it("tells a person of agents that are kept for their unsaved work, and of no others", async () => {
+  it("warns about agents that are kept for their unsaved work, and about no others", async () => {
     record("troll", "troll-1", "2026-11-21T06:00:00.000Z");
     const said = async (name?: string) => {
       const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);

@@ -32,8 +32,8 @@ function spec(name: string): JobSpec {
   };
 }
 
-describe("what is installed", () => {
-  it("is the same to those who look and to the scheduler: what was edited by hand is not fired, and is told", () => {
+describe("installed jobs", () => {
+  it("are the same for observers and for the scheduler: an edited job is reported, and not fired", () => {
     for (const name of ["troll", "fairy", "edited"]) writeJob(paths(), spec(name));
     const edited = jobPath(paths(), "edited");
     writeFileSync(edited, readFileSync(edited, "utf8").replace("0 3 * * *", "* * * * *"));
@@ -62,7 +62,7 @@ describe("what is installed", () => {
   });
 });
 
-it("isAlive tells a process from none", () => {
+it("isAlive is true for a running process only", () => {
   expect(isAlive(process.pid)).toBe(true);
   expect(isAlive(process.ppid)).toBe(true);
   // Larger than any system's largest.

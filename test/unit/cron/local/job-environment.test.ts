@@ -8,7 +8,7 @@ const anchors = { project: "/home/me/fleet", home: "/home/me" };
 const context = { installation: "0123456789ab", mngrProfile: undefined, stock: undefined, anchors };
 
 describe("a job as its Command's environment", () => {
-  it("tells in words what a person declared, and leaves out what is not set", () => {
+  it("encodes the declared options, and omits unset ones", () => {
     const fairy = changelingOf("fairy", {
       agentType: "command",
       agentArgs: ["true"],

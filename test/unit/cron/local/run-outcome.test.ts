@@ -87,12 +87,12 @@ describe("Settling", () => {
     { agent_activity_time: "2026-11-21T05:00:00Z" },
     { user_activity_time: "2026-11-21T05:00:00Z" },
     { plugin: { claude: { waiting_reason: "PERMISSIONS" } } },
-  ])("waits anew after %j", (change) => {
+  ])("starts waiting again after %j", (change) => {
     const waits = times(6, { state: "WAITING" });
     expect(answers(talk, ...waits, change, ...waits)).toEqual(times(13, undefined));
   });
 
-  it("tells one that waits for a permission from one that is done", () => {
+  it("distinguishes an agent that waits for a permission from one that is done", () => {
     const plugin = { claude: { waiting_reason: "PERMISSIONS" } };
     expect(answers(talk, ...times(7, { plugin })).at(-1)).toBe("blocked");
     expect(answers(talk, ...times(7, { plugin: { claude: { waiting_reason: "END_OF_TURN" } } })).at(-1)).toBe(
@@ -120,7 +120,7 @@ describe("Settling", () => {
     expect(answers({ ...talk, isPrinted: true }, { state: "DONE" })).toEqual(["done"]);
   });
 
-  it("DONE is an end, but for a command that owes an exit status only after a second look", () => {
+  it("DONE is an end; without the exit status of a command, only if it is observed twice", () => {
     expect(answers({ ...command, leavesExitStatus: false }, { state: "DONE" })).toEqual(["done"]);
     expect(answers(command, { state: "DONE" }, { state: "DONE" })).toEqual([undefined, "vanished"]);
   });

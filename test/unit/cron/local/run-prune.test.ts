@@ -49,7 +49,7 @@ function worktreeWithoutGit(): string {
   return worktree;
 }
 
-it("an agent that removed its work tree's .git stays, and keeps no other from being destroyed", async () => {
+it("an agent that removed its worktree's .git is kept, and the others are destroyed", async () => {
   ended("broken", worktreeWithoutGit());
   ended("fine", join(home, "gone"));
   const destroy = vi.fn(async () => {});
@@ -63,7 +63,7 @@ it("an agent that removed its work tree's .git stays, and keeps no other from be
   expect(log.join("\n")).toContain("broken: its agent is kept: whether there are uncommitted changes in");
 });
 
-it("an agent that mngr can't destroy keeps no other from being destroyed", async () => {
+it("if mngr can't destroy an agent, the others are still destroyed", async () => {
   for (const id of ["one", "stuck", "two"]) ended(id, join(home, "gone"));
   const { context, log } = contextWith(async (agents) => {
     if (agents.includes("agent-stuck")) throw new MngrError("mngr destroy failed");
@@ -73,7 +73,7 @@ it("an agent that mngr can't destroy keeps no other from being destroyed", async
   expect(log).toContain("stuck: its agent is kept: mngr destroy failed");
 });
 
-it("what can't be destroyed in time stays, and a slow machine is asked for fewer at once", async () => {
+it("agents that can't be destroyed in time are kept, and a slow machine gets smaller batches", async () => {
   vi.useFakeTimers();
   try {
     for (let run = 10; run < 40; run += 1) ended(`run-${run}`, join(home, "gone"));
@@ -122,7 +122,7 @@ it("after a rename, the oldest runs' folders go first, whatever their ids begin 
   expect(readdirSync(join(paths.runs, "a")).sort()).toEqual([...folders.slice(1), `a-2026-11-21-05-01-00`].sort());
 });
 
-it("a work tree without its .git is not taken for what is around it", async () => {
+it("a worktree without its .git is not mistaken for an enclosing repository", async () => {
   await expect(countUncommitted(worktreeWithoutGit(), env)).rejects.toThrow("is no longer a work tree");
   mkdirSync(join(home, "empty"));
   expect(await countUncommitted(join(home, "empty"), env)).toBe(0);

@@ -41,7 +41,7 @@ const theirs = () => {
 };
 
 describe("the base of a repository that is declared by its path", () => {
-  it("that is only behind is what the remote has; the local branch and what people fetch stay as they are", async () => {
+  it("that is only behind is replaced by the remote's; the local branch and FETCH_HEAD are not changed", async () => {
     theirs();
     const before = git("repo", "rev-parse", "main");
     expect(await prepare()).toEqual({
@@ -95,7 +95,7 @@ describe("the base of a repository that is declared by its path", () => {
     expect((await prepare()).base).toEqual({ ref: "refs/remotes/upstream/release", name: "upstream/release" });
   });
 
-  it("needs no remote, and none that knows the branch", async () => {
+  it("needs no remote, and no remote branch", async () => {
     git("repo", "branch", "mine");
     expect(await prepare({ branch: "mine" })).toMatchObject({ base: { name: "mine" }, warnings: [] });
     git("repo", "remote", "remove", "origin");
@@ -107,7 +107,7 @@ describe("the base of a repository that is declared by its path", () => {
     expect((await prepare()).base).toEqual({ ref: "refs/heads/main", name: "heads/main" });
   });
 
-  it("is what is there, with a warning, when the remote can't be reached", async () => {
+  it("is the local state, with a warning, if the remote can't be reached", async () => {
     git("repo", "remote", "set-url", "origin", "http://me:hush@127.0.0.1:1/x.git");
     const { base, warnings } = await prepare();
     expect(base.name).toBe("main");

@@ -115,7 +115,7 @@ class Scene implements Disposable {
 const subjects = (work: Work) => work.commits.map(({ subject }) => subject).sort();
 
 describe.each([
-  ["in a work tree of a shared repository", false],
+  ["in a worktree of a shared repository", false],
   ["in a clone of its own", true],
 ])("what a run did, %s", (_where, isolated) => {
   it("on its own branch", async () => {
@@ -160,7 +160,7 @@ describe.each([
     ]);
   });
 
-  it("on no branch: the commits get the run's, so that they outlive the work tree", async () => {
+  it("on no branch: the commits get the run's branch, so that they outlive the worktree", async () => {
     using scene = await new Scene(isolated).begin();
     scene.agent("checkout", "--quiet", "--detach");
     const subject = scene.commit("agent", scene.tree);
@@ -274,7 +274,7 @@ describe.each([
     expect((await scene.work()).warnings).toEqual([expect.stringMatching(/^origin\/main is gone; it was at \w{10}/)]);
   });
 
-  it("with hooks, a monitor and a pager of the repository's, none of which is started", async () => {
+  it("runs none of the repository's hooks, monitors and pagers", async () => {
     using scene = await new Scene(isolated).begin();
     scene.agent("checkout", "--quiet", "--detach");
     scene.commit("agent", scene.tree);
@@ -305,7 +305,7 @@ describe("in a repository that others use", () => {
     ]);
   });
 
-  it("a base branch that was rewound, or deleted, is a warning; one that was only pulled is none", async () => {
+  it("warns about a base branch that was rewound or deleted, but not about one that was only pulled", async () => {
     using scene = await new Scene().begin();
     scene.commit("colleague", scene.at("colleague"));
     scene.git(scene.at("colleague"), "push", "--quiet", "origin", "HEAD:main");
@@ -321,7 +321,7 @@ describe("in a repository that others use", () => {
     expect((await scene.work()).warnings).toEqual([expect.stringMatching(/^main is gone; it was at \w{10}/)]);
   });
 
-  it("others' branches and other runs' are not the run's; one of unknown origin is a warning", async () => {
+  it("ignores branches of others and of other runs, and warns about one of unknown origin", async () => {
     using scene = await new Scene().begin();
     const other = scene.at("other");
     scene.git(scene.primary, "worktree", "add", "--quiet", "-b", "changelings/other-1", other, "main");
@@ -336,7 +336,7 @@ describe("in a repository that others use", () => {
     ]);
   });
 
-  it("work trees that the agent makes in its own are its own", async () => {
+  it("worktrees that the agent creates in its own worktree are its own", async () => {
     using scene = await new Scene().begin();
     const inner = join(scene.tree, ".claude/worktrees/helper");
     scene.agent("worktree", "add", "--quiet", "-b", "helper", inner);
@@ -344,7 +344,7 @@ describe("in a repository that others use", () => {
     expect(await scene.work()).toMatchObject({ commits: [{ subject }], branches: [{ name: "helper", commits: 1 }] });
   });
 
-  it("an agent that removed its work tree's .git, or all of it, has its commits reported", async () => {
+  it("the commits of an agent that removed its worktree or its .git are reported", async () => {
     using scene = await new Scene().begin();
     scene.agent("checkout", "--quiet", "-b", "fix/x");
     const subject = scene.commit("agent", scene.tree);

@@ -101,7 +101,7 @@ describe("a due time", () => {
     expect(readRuns(paths, "b")).toMatchObject([{ outcome: "skipped", cause: { kind: "schedule", due } }]);
   });
 
-  it("of a job that was paused is passed over, and none from before it was resumed is made up for", async () => {
+  it("of a paused job is ignored, and not caught up after the job is resumed", async () => {
     install("a", { enabled: false });
     scheduler.start();
     await wakeupsUntil("2026-11-21T08:00:00Z");
@@ -166,7 +166,7 @@ describe("max_runs_at_once", () => {
   const open = () =>
     log.filter((line) => / fired \(/.test(line)).length - log.filter((line) => / failed \(/.test(line)).length;
 
-  it("lets so many runs go on, and the rest in order; the record says how long each waited", async () => {
+  it("limits the number of concurrent runs; the others wait in order, and their records say how long", async () => {
     for (const name of names) install(name, { schedule: "1 12 * * *" });
     startWith(3);
     let most = 0;

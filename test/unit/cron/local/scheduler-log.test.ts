@@ -32,7 +32,7 @@ it("the log and the one before it are bounded", () => {
   for (const each of [file, `${file}.1`]) expect(statSync(each).size).toBeLessThan(1_200_000);
 });
 
-it.skipIf(!existsSync("/dev/full"))("a full disk loses lines, says how many, and ends nobody", () => {
+it.skipIf(!existsSync("/dev/full"))("on a full disk, lines are dropped and counted, and nothing crashes", () => {
   mkdirSync(dirname(file));
   symlinkSync("/dev/full", file);
   const log = openLog(file);
@@ -53,7 +53,7 @@ it.skipIf(!existsSync("/dev/full"))("a full disk loses lines, says how many, and
   ]);
 });
 
-it("what an agent says can't pose as a line of its own, nor reach a terminal", () => {
+it("an agent's text can't forge a line, or reach a terminal as an escape sequence", () => {
   openLog(file)("its server is \u001b[2Jgone\r\n2026-01-01 all is well");
   expect(readFileSync(file, "utf8")).toMatch(/^\S+Z its server is {2}\[2Jgone {2}2026-01-01 all is well\n$/);
 });

@@ -21,7 +21,7 @@ function fired(timetable: Timetable, from: string, to: string, stepMs = 60_000):
 }
 
 describe("Timetable", () => {
-  it("tells each due time once, at that time", () => {
+  it("returns each due time once, at that time", () => {
     const timetable = new Timetable();
     timetable.set(job, at("2026-11-20T12:00:00Z"));
     expect(timetable.nextDue()).toBe(at("2026-11-21T03:00:00Z"));
@@ -91,7 +91,7 @@ describe("Timetable", () => {
   });
 
   describe("what passed while nobody looked", () => {
-    it("stands for all that passed, once, and is missed after 90 s", () => {
+    it("is returned once for all that passed, and counts as missed after 90 s", () => {
       const timetable = new Timetable();
       timetable.set(job, at("2026-11-10T12:00:00Z"));
       const due = at("2026-11-21T03:00:00Z");
@@ -120,7 +120,7 @@ describe("Timetable", () => {
       expect(timetable.nextDue()).toBe(at("2026-11-26T11:00:00Z"));
     });
 
-    it("is not fired again when the same job is told again", () => {
+    it("is not fired again when the same job is set again", () => {
       const timetable = new Timetable();
       timetable.set(job, at("2026-11-20T12:00:00Z"));
       expect(timetable.takeDue(at("2026-11-21T03:00:00Z"))).toHaveLength(1);
@@ -129,7 +129,7 @@ describe("Timetable", () => {
     });
   });
 
-  it("goes on from the present when the clock was set back", () => {
+  it("continues from the present after the clock was set back", () => {
     const timetable = new Timetable();
     timetable.set(job, at("2030-01-01T00:00:00Z"));
     expect(timetable.takeDue(at("2026-11-21T02:00:00Z"))).toEqual([]);

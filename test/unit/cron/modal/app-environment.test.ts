@@ -25,7 +25,7 @@ const options = {
 } as const;
 
 describe("an app as its Command's environment", () => {
-  it("tells in words what a person declared, and leaves out what is not set", () => {
+  it("encodes the declared options, and omits unset ones", () => {
     expect(environmentOfApp(changelingOf("fairy", options), context)).toEqual({
       NAME: "fairy",
       STACK: "home",

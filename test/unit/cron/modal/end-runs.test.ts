@@ -80,14 +80,14 @@ function modalWith(behaviours: Readonly<Record<string, Behaviour>>) {
 }
 
 describe("the runs of a changeling that is removed", () => {
-  it("are looked for, and that is all when there is none", async () => {
+  it("are listed, and nothing else happens if there are none", async () => {
     const { client, calls } = modalWith({});
     await endRuns(client, of, quickly);
     expect(calls).toEqual(["list"]);
     expect(said).toBe("");
   });
 
-  it("are told to end, and waited for", async () => {
+  it("are asked to end, and waited for", async () => {
     const { client, calls, records } = modalWith({ one: 3, two: 1 });
     await endRuns(client, of, quickly);
     expect(calls).toEqual(["list", "tell one", "tell two", "list", "list", "list", "list", "end"]);
@@ -98,7 +98,7 @@ describe("the runs of a changeling that is removed", () => {
     expect(said).toBe("one pushes what it has committed, and ends\ntwo pushes what it has committed, and ends\n");
   });
 
-  it("are ended from outside when they can't be told, or take too long, and recorded as such", async () => {
+  it("are terminated if they can't be asked or take too long, and recorded as such", async () => {
     const { client, calls, records } = modalWith({ far: "unreachable", mute: "silent", slow: 1000, old: 1 });
     await endRuns(client, of, quickly);
     expect(calls.at(-1)).toBe("end sb-far sb-mute sb-slow");
@@ -129,7 +129,7 @@ describe("the runs of a changeling that is removed", () => {
     ]);
   });
 
-  it("are not waited for when none was told", async () => {
+  it("are not waited for if none could be asked", async () => {
     const { client, calls } = modalWith({ far: "unreachable" });
     await endRuns(client, of, quickly);
     expect(calls).toEqual(["list", "tell far", "end sb-far"]);

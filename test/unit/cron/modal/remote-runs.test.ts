@@ -208,7 +208,7 @@ describe("a run without a word of its end", () => {
     expect([run?.outcome, run?.reason]).toEqual([outcome, outcome && "its agent never reported"]);
   });
 
-  it("of a changeling that is not deployed any more may take a day", async () => {
+  it("of a changeling that is no longer deployed may take a day", async () => {
     const of = (minutes: number) => until(minutes, () => undefined, fired(id, 0), created);
     expect((await of(2 + 24 * 60 + 11))[0]?.outcome).toBeUndefined();
     expect((await of(2 + 24 * 60 + 13))[0]?.outcome).toBe("timed_out");

@@ -58,14 +58,14 @@ describe("a daemon", () => {
     });
   });
 
-  it("has a place and a program of its own", () => {
+  it("has a separate folder and program", () => {
     const paths = installationPaths(installation, home);
     expect(forwardingDaemon(installation, home)).toMatchObject(forwardingPlace(paths));
     expect(forwardingPlace(paths).folder).not.toBe(schedulerDaemon(paths).folder);
     expect(forwardingPlace(paths).programVersion).not.toBe(schedulerDaemon(paths).programVersion);
   });
 
-  it("runs while it holds its lock, with the program that it says", () => {
+  it("runs while it holds its lock, with the recorded program", () => {
     const daemon = daemonOf("tester");
     mkdirSync(daemon.folder);
     const nobody = {
