@@ -38,8 +38,8 @@ try {
   seen.ofAnotherKind = changeling("validate");
   fleet("");
   seen.validated = changeling("validate");
-  seen.planned = await test.preview();
-  seen.deployed = await up();
+  seen.planned = (await test.change()).ops;
+  seen.deployed = read();
   fleet('greeting = "good morning"');
   seen.plan = changeling("plan");
   seen.updated = await up();
@@ -53,8 +53,8 @@ try {
   seen.healthy = JSON.parse(changeling("doctor", "--json"));
   rmSync(greeting);
   seen.sick = changeling("doctor");
-  seen.drifted = await test.preview();
-  seen.repaired = await up();
+  seen.drifted = (await test.change()).ops;
+  seen.repaired = read();
   seen.outputs = JSON.parse((await test.pulumi(["stack", "output", "--json"])).stdout);
   test.declare("");
   await up();
@@ -66,6 +66,6 @@ try {
   seen.discarded = changeling("discard", basename(test.paths.root));
   seen.left = read();
 } finally {
-  await test.remove();
+  await test.remove({ destroy: false });
 }
 process.stdout.write(JSON.stringify(seen));

@@ -21,6 +21,7 @@ describe("a kind that is a folder and a line in kinds.ts", () => {
       "index.ts",
       "package.json",
       "Pulumi.yaml",
+      "VERSION",
       "test/engine/test-stack.ts",
       "test/contracts/drive-noop.ts",
     ])
