@@ -206,3 +206,14 @@ it("runs nothing of a hostile repository", async () => {
 function lastBody(): string {
   return JSON.stringify(lab.api.prompts().at(-1)?.body);
 }
+
+it("has nothing in its environment that the agent has written to its own files", async () => {
+  const sandbox = lab.sandbox();
+  const runtime = await lab.initialized(sandbox);
+  await execute(runtime, "my name is Ada");
+  writeFileSync(join(sandbox.home, ".changelings/codex/.env"), "LEFT_BY_THE_AGENT=yes\n");
+  const { events } = await execute(runtime, `${shell("env")}\n@@say done`);
+  const [result] = only(events, "tool_result");
+  expect(result?.output).toContain("PATH=");
+  expect(result?.output).not.toContain("LEFT_BY_THE_AGENT");
+});

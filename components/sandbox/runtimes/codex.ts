@@ -8,14 +8,17 @@ import type { AgentRuntime } from "./runtime.ts";
 
 type State = z.output<typeof codexState>;
 
-/** The CLI's configuration is written before each prompt, because the agent can change it. */
+/**
+ * Of the CLI's own files, only the conversations are kept from one prompt to the next, because the agent can write to all of
+ * them: `.env`, for instance, would set the next prompt's environment.
+ */
 const script = `
 set -eu
 umask 077
 export CODEX_HOME="$HOME/.changelings/codex"
 mkdir -p "$CODEX_HOME"
 cd "$CODEX_HOME"
-rm -rf config.toml AGENTS.md AGENTS.override.md
+for file in * .[!.]* ..?*; do test "$file" = sessions || rm -rf "./$file"; done
 printf '%s' "$RUNTIME_CONFIG" >config.toml
 if [ -f /app/AGENTS.md ]; then cat /app/AGENTS.md >AGENTS.md; fi
 cd "$OLDPWD"
