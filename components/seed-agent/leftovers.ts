@@ -7,25 +7,30 @@ import { installedSeedAgents, readSeedAgent } from "./installed.ts";
 import { namesIn } from "./local/node.ts";
 import { localProvider } from "./local/provider.ts";
 import { openProvider } from "./providers.ts";
+import type { SeedAgentSpec } from "./spec.ts";
 
 export const seedAgentLeftovers: Leftovers = {
   async remove(installation, paths, { all }) {
     const { seedAgents: folder } = paths;
     if (!existsSync(folder)) return [];
     const kept: string[] = [];
+    const specs = installedSeedAgents(paths).map(
+      (name) => [name, specOf(() => readSeedAgent(paths, name)?.spec)] as const,
+    );
+    const isLocal = (spec: SeedAgentSpec | undefined) => spec === undefined || spec.provider === "local";
     // A killed `up` can leave nodes without a record.
-    const local = new Set([...namesIn(join(folder, "nodes")), ...namesIn(join(folder, "data"))]);
-    for (const name of installedSeedAgents(paths)) {
-      const spec = specOf(() => readSeedAgent(paths, name)?.spec);
-      if (spec === undefined || spec.provider === "local") local.add(name);
-      else {
-        const provider = await openProvider(spec.provider);
-        const places = await provider.remove(name, { installation, folder, spec, destroyData: all });
-        kept.push(...places);
-      }
-    }
+    const local = new Set([
+      ...[...namesIn(join(folder, "nodes")), ...namesIn(join(folder, "data"))],
+      ...specs.flatMap(([name, spec]) => (isLocal(spec) ? [name] : [])),
+    ]);
+    // First, because a platform that can't be reached must not leave processes running here.
     for (const name of local)
       kept.push(...(await localProvider.remove(name, { installation, folder, destroyData: all })));
+    for (const [name, spec] of specs) {
+      if (spec === undefined || isLocal(spec)) continue;
+      const provider = await openProvider(spec.provider);
+      kept.push(...(await provider.remove(name, { installation, folder, spec, destroyData: all })));
+    }
     for (const name of ["specs", "nodes"]) rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
     if (namesIn(join(folder, "data")).length === 0) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
     return kept;

@@ -42,6 +42,16 @@ describe("the seed agents that a removed stack left", () => {
     expect(await remove(true)).toEqual([]);
   });
 
+  it("are removed from this machine even if another one's platform can't be reached", async () => {
+    vi.stubEnv("PATH", "/nowhere");
+    const { spec } = seedAgentOf("cloudy", { provider: "fly", replicas: 1 });
+    writeSeedAgent(paths(), { spec, enabled: true, release: "r", controlToken: "t".repeat(43) });
+    await expect(remove(true)).rejects.toThrow("flyctl is not on the PATH");
+    for (const gone of ["nodes/sprout", "nodes/sapling", "data/sprout", "data/sapling"])
+      expect(existsSync(join(paths().seedAgents, gone)), gone).toBe(false);
+    expect(existsSync(specPath(paths(), "cloudy"))).toBe(true);
+  });
+
   it("are removed even if a record was edited by hand", async () => {
     writeFileSync(specPath(paths(), "sprout"), "{}");
     expect((await remove(false)).toSorted()).toEqual([data("sapling"), data("sprout")]);
