@@ -155,7 +155,7 @@ test("returns to the former version at once while that is warm, otherwise by an 
 });
 
 test.each(["isAway", "isHanging"] as const)(
-  "goes on with what it has while the store %s, and converges after it",
+  "keeps running its version while the store %s, and converges afterwards",
   async (fault) => {
     const store = new MemoryStore("v1");
     const { live, node, logged } = start(store);
