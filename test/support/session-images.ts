@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { startPage } from "../../components/sandbox/page/server.ts";
 import { guestUrl, pageUrl } from "../../components/sandbox/page/url.ts";
 import { openBrowser } from "./browser.ts";
-import { type FakeSession, startFakeSessions } from "./fake-sessions.ts";
+import type { FakeSession } from "./fake-session.ts";
+import { startFakeSessions } from "./fake-sessions.ts";
 
 const images = join(import.meta.dirname, "../../docs/images");
 const screen = { viewport: { width: 1000, height: 760 }, deviceScaleFactor: 1.5 };
@@ -14,8 +15,8 @@ const workedMs = 6_000;
 
 /** A session of two people, in which an answer is being streamed and two messages wait. */
 function play(session: FakeSession): void {
-  session.tell({ type: "created", by: "Maya", changeling: "payments", title: "Retry webhooks that time out" });
-  session.tell({ type: "ready", branch: "harvest/webhooks" });
+  session.publish({ type: "created", by: "Maya", changeling: "payments", title: "Retry webhooks that time out" });
+  session.publish({ type: "ready", branch: "harvest/webhooks" });
   session.post("Maya", "Retry webhooks whose receiver times out, with a backoff.");
   session.begin();
   session.tool({ name: "Bash", input: { command: "npm test -- webhooks" }, output: "12 passed" });

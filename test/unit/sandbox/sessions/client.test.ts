@@ -22,8 +22,8 @@ afterEach(async () => {
 
 it("fails at an event that it can't read, and does not ask for it for ever", async () => {
   const session = service.session();
-  session.tell({ type: "progress", text: "cloning" });
-  session.tell({ type: "of a later release" } as unknown as EventBody);
+  session.publish({ type: "progress", text: "cloning" });
+  session.publish({ type: "of a later release" } as unknown as EventBody);
   const types: string[] = [];
   const follow = async () => {
     for await (const { type } of openSessions({ folder, person: "Ada" }).events(session.id)) types.push(type);
