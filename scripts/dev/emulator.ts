@@ -16,7 +16,7 @@ const description = [
   "Starts an emulator of Modal on this machine, prints the variables that point modal, mngr and changeling at it, and " +
     "runs until Ctrl-C, which ends everything that it started. Schedules fire by the real clock. Apps, secrets, volumes and " +
     "sandboxes are gone at the end.",
-  "It is for tests and trials, and is not a security boundary: as root, what runs in its containers can reach this machine.",
+  "It is for tests and trials, and not a security boundary: if it runs as root, programs in its containers can reach this machine.",
   "Linux only; sandboxes with mngr agents need root.",
 ].join("\n\n");
 
@@ -27,7 +27,10 @@ const program = new Command("npm run emulator --")
   .option("--json", "print the variables as one line of JSON")
   .option("--reach <port>", "a port of this machine that sandboxes may reach, such as a git server's", addPort)
   .addOption(
-    new Option("--run <steps>", "which RUN steps of images are carried out: none that installs something, or pip's too")
+    new Option(
+      "--run <steps>",
+      "which RUN steps of images are executed: only those that install nothing, or also those of pip",
+    )
       .choices(["offline", "pip"])
       .default("offline"),
   )

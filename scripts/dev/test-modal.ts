@@ -1,5 +1,5 @@
 /**
- * `npm run test:modal`: tests a small fleet and coding sandboxes on a real Modal account, in environments of their own,
+ * `npm run test:modal`: tests a small fleet and coding sandboxes on a real Modal account, in separate environments,
  * which it removes. With `-- sandboxes` or `-- fleet` it tests one of them.
  */
 import { ModalError } from "../../components/modal/modal-error.ts";
@@ -26,13 +26,13 @@ async function main(): Promise<number> {
     only === undefined || only === name ? [journey] : [],
   );
   if (chosen.length === 0 || others.length > 0)
-    return refuse(`it tests ${Object.keys(journeys).join(" or ")}, or both`);
+    return refuse(`usage: npm run test:modal [-- ${Object.keys(journeys).join("|")}]`);
   const token = ownToken();
   if (typeof token === "string") return refuse(token);
   const repo = process.env[repoVariable];
   if (!repo) {
     return refuse(
-      `no repository is named for its agents to look at; set ${repoVariable} to the https URL of a small public one ` +
+      `no repository is named for the agents to read; set ${repoVariable} to the https URL of a small public one ` +
         "(nothing is pushed there)",
     );
   }

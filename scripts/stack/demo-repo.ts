@@ -75,7 +75,7 @@ export function makeDemoRepo(dir: string): void {
     return;
   }
   if (existsSync(dir) && readdirSync(dir).length > 0) {
-    throw new Error(`${dir} is where the demo repository goes, and something else is there; move it away`);
+    throw new Error(`${dir} is needed for the demo repository, but contains other files; move them away`);
   }
   // Created beside its final path and then renamed, so that an interrupted one is never mistaken for a complete one.
   const making = `${dir}.making`;
@@ -135,6 +135,6 @@ function git(cwd: string, args: readonly string[], input = ""): void {
   try {
     execFileSync("git", args, { cwd, env, input, stdio: ["pipe", "ignore", "pipe"] });
   } catch (error) {
-    throw new Error(`the demo repository could not be made: ${error instanceof Error ? error.message : error}`);
+    throw new Error(`the demo repository could not be created: ${error instanceof Error ? error.message : error}`);
   }
 }

@@ -89,7 +89,7 @@ function initStack(folder: string, stack: Stack, env: NodeJS.ProcessEnv): void {
   };
   const select = ["stack", "select", "--create", "--stack", stack.name, "--non-interactive"];
   const made = spawnSync("pulumi", select, { cwd: folder, env: stackEnv, encoding: "utf8" });
-  if (made.status !== 0) throw new Error(`the stack could not be made: ${made.stderr || made.error?.message}`);
+  if (made.status !== 0) throw new Error(`the stack could not be created: ${made.stderr || made.error?.message}`);
 }
 
 function once(path: string, content: () => string): void {

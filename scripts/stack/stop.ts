@@ -12,11 +12,12 @@ import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
 
 const usage = `usage: npm stop [-- --data]
 
-Removes what npm start made: the stack, what fires it, the demo repository and the example's agents. Kept are a fleet
-file that you changed, the repositories and data of web changelings that you deployed, removed ones too, the memory of your
-sandboxes' repositories, and the data of seed agents; it says where they are, and npm start finds them again.
+Removes what npm start created: the stack, its scheduler and servers, the demo repository and the example's agents.
+It keeps a fleet file that you changed, the repositories and data of web changelings that you deployed (also of removed
+ones), the memory of your sandboxes' repositories, and the data of seed agents. It prints where they are, and npm start
+uses them again.
 
-  --data  delete those too
+  --data  also delete what is kept otherwise
 `;
 
 const args = process.argv.slice(2);
@@ -79,7 +80,7 @@ async function stop(): Promise<void> {
   say("Stopped, and removed ~/.changelings/dev with its stack and demo repository.");
   for (const place of remaining([...fleet, ...kept, ...unsaved])) say(`Kept: ${place}`);
   if (fleet.length + kept.length > 0 && !isData)
-    say("`npm start` finds them again. Delete them with: npm stop -- --data");
+    say("`npm start` uses them again. Delete them with: npm stop -- --data");
 }
 
 /** Resources on this machine can be removed without Pulumi, but those on Modal would keep firing. */

@@ -102,7 +102,7 @@ describe("preview", () => {
     await test.pulumi(["config", "set", "--secret", "changelings:MY_TOKEN", "hush-value"]);
     const { code, stdout, stderr } = await pipelineJob(test, ["preview", "--without-state"], { env: key });
     expect(code, stderr).toBe(0);
-    expect(stdout).toContain("so this is compared with nothing: every changeling shows as added");
+    expect(stdout).toContain("so the fleet is compared with an empty stack: every changeling is shown as added");
     expect(stdout).toContain("#### `alpha` is added");
     expect(stdout + stderr).not.toContain("hush-value");
     await test.pulumi(["config", "rm", "changelings:MY_TOKEN"]);
@@ -137,7 +137,7 @@ describe("apply", () => {
     const env = { CI: "true", CHANGELINGS_STACK: "dev" };
     const keyless = await pipelineJob(test, ["apply", "--exclusive"], { env });
     expect(keyless).toMatchObject({ code: 1, stdout: "" });
-    expect(keyless.stderr).toMatch(/^error: no key of the stack is here: set PULUMI_CONFIG_PASSPHRASE/);
+    expect(keyless.stderr).toMatch(/^error: this job has no key of the stack: set PULUMI_CONFIG_PASSPHRASE/);
     const key = { PULUMI_CONFIG_PASSPHRASE_FILE: "set" };
     const local = await pipelineJob(test, ["apply", "--exclusive"], { env: { ...env, ...key } });
     expect(local).toMatchObject({ code: 1, stdout: "" });
@@ -165,8 +165,8 @@ describe("apply", () => {
     symlinkSync(join(projectFolder, "node_modules"), join(checkout, "node_modules"));
     const { code, stdout, stderr } = await pipelineJob(test, ["apply", "--exclusive"], { checkout });
     expect(code, stdout + stderr).toBe(0);
-    expect(stdout).toContain("A job on runner-1 was killed: its lock is removed, its work is taken up.\n");
-    expect(stdout).toContain("An earlier update was killed; what it had begun is now complete.\n");
+    expect(stdout).toContain("A job on runner-1 was killed: its lock is removed, and its work is continued.\n");
+    expect(stdout).toContain("An earlier update was killed; its operations are now complete.\n");
     expect(await pendingCreates()).toEqual([]);
     expect(await tags()).toEqual({});
     expect(readdirSync(test.paths.jobs).sort()).toEqual(["alpha.json", "beta.json"]);
@@ -180,7 +180,7 @@ describe("apply", () => {
     const { code, stderr } = await pipelineJob(test, ["apply", "--exclusive"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /error: the stack dev is being applied by \S+@laptop \(pid \d+\) since \S+, and not by a job/,
+      /error: the stack dev is being applied by \S+@laptop \(pid \d+\) since \S+, which is not a killed job/,
     );
     expect(locks()).toHaveLength(1);
     expect(await tags()).toEqual({});
@@ -191,7 +191,9 @@ describe("apply", () => {
     test.declare(fleet("[changelings.alpha]", "[changelings.beta]"));
     const { code, stderr } = await pipelineJob(test, ["apply", "--exclusive"]);
     expect(code, stderr).toBe(0);
-    expect(stderr).toContain("warning: an earlier update was killed while it created gamma-job, not declared any more");
+    expect(stderr).toContain(
+      "warning: an earlier update was killed while it created gamma-job, which is no longer declared",
+    );
     expect(await pendingCreates()).toEqual(["gamma-job"]);
   });
 });

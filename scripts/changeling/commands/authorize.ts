@@ -12,7 +12,7 @@ export function addAuthorize(program: Command): void {
       "after",
       `
 Gives this machine's mngr the stack's identity (in a host dir of its own, if mngr already has another) and a key, whose
-public half is stored where the changelings find it. It opens agents that are created from then on. \`pulumi up\` does the
+public half is stored where the changelings find it. It opens only agents that are created from then on. \`pulumi up\` does the
 same on the machine where it runs, except in a pipeline.
 ${examples("authorize", "authorize --stack prod --json")}`,
     )
@@ -40,7 +40,7 @@ ${examples("authorize", "authorize --stack prod --json")}`,
       await writeHomeFiles(home, files);
       const isNew = Object.keys(files).length > 0;
       const { hostDir, mngr } = machine;
-      const text = `${isNew ? "this machine is authorized; it opens what is made from now on" : "this machine was authorized already"}\nsee the agents with: ${mngr} list`;
+      const text = `${isNew ? "this machine is authorized for agents that are created from now on" : "this machine was already authorized"}\nsee the agents with: ${mngr} list`;
       answer(context, { stack, environment, hostDir, mngr, wasAuthorized: !isNew }, text);
     });
 }

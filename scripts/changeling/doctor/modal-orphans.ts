@@ -68,7 +68,7 @@ export function orphansIn(observed: ObservedModal, declared: Declared): Orphan[]
     ...[...observed.snapshots.keys()].map((label) => ({
       what: `snapshot ${label}`,
       owner: declared.changelings === undefined || declared.snapshots.has(label) ? undefined : "ours",
-      detail: "nothing starts from it (Modal's command has no way to delete its image, which takes space alone)",
+      detail: "nothing starts from it (Modal's CLI can't delete its image, which only takes space)",
       command: `modal volume rm changelings_${own} snapshots/${label}.json ${env}`,
     })),
   ];

@@ -21,7 +21,7 @@ export interface EnabledChange {
 /**
  * Sets `enabled` of a changeling in the fleet file, and applies it alone.
  *
- * @throws if the file can't be edited, or if it could not be applied, with what the file says by then
+ * @throws if the file can't be edited, or if the edit could not be applied, with the file's new content in words
  */
 export async function applyEnabled(
   context: Context,

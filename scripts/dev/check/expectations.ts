@@ -3,8 +3,8 @@ import { join } from "node:path";
 import ts from "typescript";
 
 /**
- * Finds regular expressions that stand for a value in `toMatchObject`. vitest takes them as objects without properties, which
- * match any value: such a test can't fail. `expect.stringMatching(/…/)` compares.
+ * Finds regular expressions used as a value in `toMatchObject`. vitest treats them as objects without properties, which match
+ * any value, so such a test can't fail. Use `expect.stringMatching(/…/)` instead.
  *
  * @param files tests, relative to `folder`
  * @returns each place with the remedy

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import ts from "typescript";
 
 /**
- * Finds modules that name a kind outside of what is its own: its folders and its line in `components/kinds.ts`. A new
- * kind would have to be added in each of them.
+ * Finds modules that name a kind outside of its own folders and its line in `components/kinds.ts`. A new kind would have to
+ * be added to each of them.
  *
  * @param files modules, relative to `folder`
  * @returns each place with the remedy

@@ -36,7 +36,7 @@ export async function release(kind: ReleaseKind, options: ReleaseOptions): Promi
   const version = run(folder, "scripts/bump_version.sh", [kind, "--dry-run"]).trim();
   const tag = kind === "micro" ? `v${version}` : `baseline-v${version}`;
   if (git(folder, "tag", "--list", tag).trim() !== "")
-    throw new ReleaseError(`The tag ${tag} exists already. Look at it with: git show ${tag}`);
+    throw new ReleaseError(`The tag ${tag} exists already. See: git show ${tag}`);
   const commits = git(folder, "log", "--no-merges", "--format=%s", ...since(folder))
     .split("\n")
     .filter((line) => line !== "");
@@ -70,7 +70,7 @@ export async function release(kind: ReleaseKind, options: ReleaseOptions): Promi
       "-m",
       `Release ${version}`,
       "-m",
-      `A ${kind} release: RELEASE_SUMMARY.md says what is in it.`,
+      `A ${kind} release: RELEASE_SUMMARY.md lists its changes.`,
     );
     git(folder, "tag", "--annotate", tag, "-m", `Release ${version} (${kind})`);
   } catch (error) {

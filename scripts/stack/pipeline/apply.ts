@@ -25,7 +25,7 @@ export async function apply({ stack, isExclusive }: ApplyOptions): Promise<numbe
   requireDevStack(stack);
   if (isPipeline() && !hasKey()) {
     throw new Error(
-      "no key of the stack is here: set PULUMI_CONFIG_PASSPHRASE (with PULUMI_BACKEND_URL and what opens it), or " +
+      "this job has no key of the stack: set PULUMI_CONFIG_PASSPHRASE (with PULUMI_BACKEND_URL and what opens it), or " +
         "PULUMI_ACCESS_TOKEN for Pulumi Cloud, among the pipeline's secrets",
     );
   }

@@ -63,11 +63,11 @@ export async function clearLock(stack: Stack, lock: Lock, former: readonly strin
   if (others.length > 0 || former.length === 0) {
     const who = others.map(({ who, host, pid, since }) => ` by ${who}@${host} (pid ${pid}) since ${since}`).join(",");
     throw new Error(
-      `the stack ${stack.name} is being applied${who}, and not by a job of this pipeline that was killed. Run this ` +
-        `job again when that is over; if that was killed: npm run pulumi -- cancel --stack ${stack.name}`,
+      `the stack ${stack.name} is being applied${who}, which is not a killed job of this pipeline. Run this job again when ` +
+        `that has ended; if it was killed: npm run pulumi -- cancel --stack ${stack.name}`,
     );
   }
-  process.stdout.write(`A job on ${former.join(", ")} was killed: its lock is removed, its work is taken up.\n`);
+  process.stdout.write(`A job on ${former.join(", ")} was killed: its lock is removed, and its work is continued.\n`);
   await succeed(stack, ["cancel", "--yes"]);
 }
 

@@ -31,8 +31,8 @@ export function forgeOf(env: Environment): Forge {
   if (env["GITHUB_REPOSITORY"] !== undefined) return github(env);
   if (env["CI_MERGE_REQUEST_IID"] !== undefined) return gitlab(env);
   throw new Error(
-    "no pull request to comment on: this reads what GitHub Actions (GITHUB_REPOSITORY, GITHUB_EVENT_PATH, GITHUB_TOKEN) " +
-      "or GitLab CI (CI_MERGE_REQUEST_IID, GITLAB_TOKEN) set in a job of a pull request",
+    "no pull request to comment on: run this in a job of a pull request, where GitHub Actions (GITHUB_REPOSITORY, " +
+      "GITHUB_EVENT_PATH, GITHUB_TOKEN) or GitLab CI (CI_MERGE_REQUEST_IID, GITLAB_TOKEN) set these variables",
   );
 }
 

@@ -25,9 +25,9 @@ export async function repairInterrupted(stack: Stack): Promise<void> {
   if (lost.length > 0) {
     const names = lost.map(({ resource }) => resource.urn.split("::").at(-1)).join(", ");
     process.stderr.write(
-      `warning: an earlier update was killed while it created ${names}, not declared any more: it may be live, and no ` +
-        `state knows of it. Look with: npm run changeling -- doctor --stack ${stack.name}; then: npm run pulumi -- ` +
-        `refresh --stack ${stack.name} --clear-pending-creates\n`,
+      `warning: an earlier update was killed while it created ${names}, which is no longer declared. It may be live ` +
+        `without being in the state. Check with: npm run changeling -- doctor --stack ${stack.name}; then run: npm run ` +
+        `pulumi -- refresh --stack ${stack.name} --clear-pending-creates\n`,
     );
     return;
   }
@@ -35,5 +35,5 @@ export async function repairInterrupted(stack: Stack): Promise<void> {
   const refresh = ["refresh", "--yes", "--skip-preview", "--non-interactive", "--clear-pending-creates"];
   const cleared = await pulumi(stack, refresh, { capture: true });
   if (cleared.code !== 0) throw new Error(problemOf(cleared));
-  process.stdout.write("An earlier update was killed; what it had begun is now complete.\n");
+  process.stdout.write("An earlier update was killed; its operations are now complete.\n");
 }

@@ -38,8 +38,8 @@ export async function preview({ stack, out, withoutState }: PreviewOptions): Pro
 }
 
 const keylessNote =
-  "No key of the stack is here (a pull request from a fork gets none), so this is compared with nothing: every " +
-  "changeling shows as added, and the current state is not known.";
+  "This job has no key of the stack (a pull request from a fork gets none), so the fleet is compared with an empty stack: " +
+  "every changeling is shown as added, and the current state is unknown.";
 
 function commitNote(): string | undefined {
   const commit = pullRequestOf(process.env)?.commit ?? process.env["CI_COMMIT_SHA"];

@@ -2,7 +2,7 @@
 const remedies: readonly (readonly [said: RegExp, remedy: string])[] = [
   [
     /no stack named '.*' found/,
-    "make it once, from your machine, with the same backend: npm run pulumi -- stack init NAME",
+    "create it once, from your machine, with the same backend: npm run pulumi -- stack init NAME",
   ],
   [/passphrase must be set/, "set PULUMI_CONFIG_PASSPHRASE among the pipeline's secrets"],
   [/incorrect passphrase/, "PULUMI_CONFIG_PASSPHRASE is not the one that the stack was created with"],

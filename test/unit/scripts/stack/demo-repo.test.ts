@@ -112,7 +112,7 @@ describe("the demo repository", () => {
     mkdirSync(dir);
     writeFileSync(join(dir, "mine"), "");
     expect(() => makeDemoRepo(dir)).toThrow(
-      `${dir} is where the demo repository goes, and something else is there; move it away`,
+      `${dir} is needed for the demo repository, but contains other files; move them away`,
     );
     expect(readdirSync(dir)).toEqual(["mine"]);
   });
@@ -120,6 +120,6 @@ describe("the demo repository", () => {
   it("says what git said when it fails", () => {
     writeFileSync(join(home, "file"), "");
     vi.stubEnv("PATH", "");
-    expect(() => makeDemoRepo(dir)).toThrow(/^the demo repository could not be made: .*git/);
+    expect(() => makeDemoRepo(dir)).toThrow(/^the demo repository could not be created: .*git/);
   });
 });

@@ -140,7 +140,7 @@ describe("a forge in trouble", () => {
 
 describe("forgeOf", () => {
   it.each([
-    [{}, "no pull request to comment on: this reads what GitHub Actions"],
+    [{}, "no pull request to comment on: run this in a job of a pull request, where GitHub Actions"],
     [{ GITHUB_REPOSITORY: "me/fleet" }, "GITHUB_EVENT_PATH describes another event"],
     [{ CI_MERGE_REQUEST_IID: "7" }, "CI_API_V4_URL is not set: run this in a job"],
     [

@@ -125,7 +125,7 @@ it("the passwords of URLs are redacted too", () => {
 
 it("what Pulumi says of a stack that can't be opened has its remedy below it", () => {
   expect(withRemedy("no stack named 'home' found")).toBe(
-    "no stack named 'home' found\n    → make it once, from your machine, with the same backend: npm run pulumi -- stack init NAME",
+    "no stack named 'home' found\n    → create it once, from your machine, with the same backend: npm run pulumi -- stack init NAME",
   );
   expect(withRemedy("something else")).toBe("something else");
 });
