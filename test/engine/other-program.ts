@@ -9,7 +9,7 @@ import { canonicalBackend } from "../../components/host/stack-identity.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { endTmuxServer, hermeticEnvironment } from "./test-stack.ts";
 
-/** Somebody's own Pulumi program with a stack, this project's package among its node_modules. All of it is in a temporary folder. */
+/** Another Pulumi program with a stack, in a temporary folder. This project's package is in its node_modules. */
 export class OtherProgram {
   readonly home: string;
   readonly folder: string;
@@ -54,7 +54,7 @@ export class OtherProgram {
     writeFileSync(join(this.folder, "index.js"), `${lines.join("\n")}\n`);
   }
 
-  /** @returns what it printed @throws when it fails, with both in the message */
+  /** @returns its stdout @throws if it fails, with stdout and stderr in the message */
   pulumi(...args: string[]): string {
     const { status, stdout, stderr } = spawnSync("pulumi", args, { cwd: this.folder, env: this.env, encoding: "utf8" });
     if (status !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
@@ -69,7 +69,7 @@ export class OtherProgram {
     return this.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
   }
 
-  /** Takes what tests left running by then as ended. */
+  /** The caller has ended the program's daemons. */
   remove(): void {
     endTmuxServer(this.env);
     rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
@@ -78,7 +78,7 @@ export class OtherProgram {
 
 const packageForm = z.object({ bin: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) });
 
-/** This project's package, as others would install it. */
+/** Installs this project's package as npm does. */
 function install(folder: string): void {
   execFileSync(process.execPath, [join(projectFolder, "scripts", "dev", "build.ts")], { stdio: "pipe" });
   mkdirSync(folder, { recursive: true });
