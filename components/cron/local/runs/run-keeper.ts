@@ -1,8 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { branchExists, gitIn } from "../../../git/git.ts";
 import { ensureFolder } from "../../../host/files.ts";
 import type { Cause, RecordedRun } from "../../run-records.ts";
 import type { JobSpec } from "../job.ts";
@@ -10,24 +8,16 @@ import { appendRecord, readRuns } from "../records.ts";
 import { maxRunsAtOnce } from "../settings.ts";
 import type { RunContext } from "./context.ts";
 import { type Waiting, waitingOf, whyTooLate } from "./due-times.ts";
+import { type Fired, type FiredWith, FireRecords } from "./fire-records.ts";
 import { performRun } from "./perform.ts";
-import { branchOf, envFolder, type RunPlan, readPlan, runFiles, writePlan } from "./plan.ts";
-import { prune, retire } from "./prune.ts";
-import { repositoryFolder } from "./repository.ts";
-import { openRunIds, RunIds, releaseRunId } from "./run-ids.ts";
+import { envFolder, type RunPlan, readPlan, runFiles } from "./plan.ts";
+import { prune } from "./prune.ts";
+import { Retirement } from "./retirement.ts";
+import { openRunIds, releaseRunId } from "./run-ids.ts";
 
 /** The delay before a retry; shorter while somebody waits. Milliseconds. */
 const pauseMs = 60_000;
 const hurriedPauseMs = 5000;
-
-/** What became of a due time or a request. */
-export type Fired = { readonly runId: string } | { readonly skipped: string } | { readonly queued: true };
-
-interface FiredWith {
-  /** Id of the request that caused it. */
-  readonly request?: string | undefined;
-  readonly waitedSeconds?: number | undefined;
-}
 
 interface OpenRun {
   /** Undefined for the few milliseconds until it is allocated. */
@@ -49,19 +39,18 @@ export class RunKeeper {
   /** By changeling, in the order in which they became due; each fires when its turn comes. */
   readonly #queued = new Map<string, Waiting>();
   readonly #tidying = new Map<string, Promise<void>>();
-  readonly #ids: RunIds;
+  readonly #records: FireRecords;
+  readonly #retirement: Retirement;
   readonly #mostAtOnce: number;
   /** The current job, read when a queued run's turn comes. */
   readonly #currentSpec: (name: string) => JobSpec | undefined;
-  /** Removed changelings whose agents still exist. */
-  readonly #toRetire = new Set<string>();
-  #retiring: Promise<void> | undefined;
   #isClosing = false;
 
   constructor(context: RunContext, currentSpec: (name: string) => JobSpec | undefined) {
     this.#context = context;
     this.#currentSpec = currentSpec;
-    this.#ids = new RunIds(context.paths);
+    this.#records = new FireRecords(context);
+    this.#retirement = new Retirement(context);
     this.#mostAtOnce = maxRunsAtOnce(context.paths);
   }
 
@@ -102,7 +91,7 @@ export class RunKeeper {
    * @throws if not even the fire could be recorded
    */
   async fire(spec: JobSpec, cause: Cause, request?: string): Promise<Fired> {
-    const before = request === undefined ? undefined : this.#answered(spec.name, request);
+    const before = request === undefined ? undefined : this.#records.of(spec.name, request);
     if (before !== undefined) return before;
     const open = this.#open.get(spec.name);
     if (this.#isClosing) return this.skip(spec.name, cause, "the scheduler is being stopped", request);
@@ -120,7 +109,7 @@ export class RunKeeper {
     const run = openRun(cause);
     this.#open.set(spec.name, run);
     try {
-      const plan = await this.#record(spec, cause, how);
+      const plan = await this.#records.fired(spec, cause, how);
       run.id = plan.id;
       this.#perform(plan, run);
       return { runId: plan.id };
@@ -134,41 +123,22 @@ export class RunKeeper {
 
   /** Records a due time or a request as skipped. */
   skip(name: string, cause: Cause, reason: string, request?: string): { readonly skipped: string } {
-    const at = new Date();
-    const id = this.#ids.next(name, at.getTime());
-    const asked = request === undefined ? {} : { request };
-    const line = { event: "skipped", at: at.toISOString(), changeling: name, id, cause, reason, ...asked } as const;
-    appendRecord(this.#context.paths, line);
-    this.#context.log(`${id}: skipped (${reason})`);
-    return { skipped: reason };
+    return this.#records.skipped(name, cause, reason, request);
   }
 
   /** Ends the current run of a removed changeling and drops its queued run. Returns once the run has ended. */
   async remove(name: string, reason: string): Promise<void> {
     await this.#interrupt(name, reason);
     // Not awaited: mngr takes seconds, and agents with unsaved work are kept anyway.
-    this.#toRetire.add(name);
-    this.#retiring ??= this.#retireAll().finally(() => {
-      this.#retiring = undefined;
-    });
-  }
-
-  /** Destroys the agents of all removed changelings with one mngr at a time, because each takes seconds of CPU time. */
-  async #retireAll(): Promise<void> {
-    while (this.#toRetire.size > 0 && !this.#isClosing) {
-      const names = [...this.#toRetire];
-      this.#toRetire.clear();
-      await retire(names, this.#context, () => this.#isClosing);
-    }
+    this.#retirement.add(name);
   }
 
   /** Ends all runs and fires no more. Then destroys the kept agents, except those with unsaved work. */
   async close(reason: string): Promise<void> {
     this.#isClosing = true;
+    this.#retirement.close();
     await Promise.all([...this.#open.keys()].map((name) => this.#interrupt(name, reason)));
-    // Two concurrent passes would destroy the same agents.
-    await this.#retiring;
-    await retire(undefined, this.#context);
+    await this.#retirement.retireRest();
   }
 
   async #interrupt(name: string, reason: string): Promise<void> {
@@ -237,37 +207,6 @@ export class RunKeeper {
       const waitedSeconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000));
       await this.#fireNow(spec, cause, { waitedSeconds });
     } else this.skip(name, cause, `it waited for other runs since ${since}, and ${late}`);
-  }
-
-  async #record(spec: JobSpec, cause: Cause, { request, waitedSeconds }: FiredWith): Promise<RunPlan> {
-    const { paths } = this.#context;
-    const firedAt = new Date();
-    const git = gitIn(repositoryFolder(paths, spec.repo), this.#context.env);
-    // A repository that does not exist (yet) has no such branch either.
-    const isTaken = (each: string) => branchExists(git, branchOf(each));
-    const id = await this.#ids.claim(spec.name, firedAt.getTime(), isTaken);
-    const agentId = `agent-${randomBytes(16).toString("hex")}`;
-    const plan = { id, agentId, firedAt: firedAt.toISOString(), spec };
-    try {
-      writePlan(runFiles(paths, spec.name, id), plan);
-      appendRecord(paths, {
-        event: "fired",
-        at: plan.firedAt,
-        changeling: spec.name,
-        id,
-        cause,
-        branch: branchOf(id),
-        repo: repositoryFolder(paths, spec.repo),
-        agentId,
-        ...(request === undefined ? {} : { request }),
-        ...(waitedSeconds === undefined ? {} : { waitedSeconds }),
-      });
-    } catch (error) {
-      releaseRunId(paths, id);
-      throw error;
-    }
-    this.#context.log(`${id}: fired (${cause.kind}${cause.kind === "manual" ? "" : `, due ${cause.due}`})`);
-    return plan;
   }
 
   #perform(plan: RunPlan, run: OpenRun): void {
@@ -355,12 +294,6 @@ export class RunKeeper {
       open.end.resolve();
       this.#fireQueued();
     });
-  }
-
-  #answered(name: string, request: string): Fired | undefined {
-    const run = readRuns(this.#context.paths, name).find((each) => each.request === request);
-    if (run === undefined) return undefined;
-    return run.outcome === "skipped" ? { skipped: run.reason ?? "" } : { runId: run.id };
   }
 }
 
