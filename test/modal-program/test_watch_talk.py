@@ -16,7 +16,7 @@ class WatchTalk(Watching):
         self.addCleanup(lambda: (idle.kill(), idle.wait()))
         (self.folder / "pane").write_text(f"0 {idle.pid}\n")
         self.happen = lambda: self.commit("Half")
-        reason = "its agent's process ended, which a conversation's does not by itself"
+        reason = "its agent's process ended, although a conversation never ends by itself"
         self.assert_end(self.watched(ends="settles", settle_seconds=30), "failed", reason, ["Half"])
 
     def test_a_conversation_that_waits_for_a_permission(self) -> None:

@@ -44,7 +44,7 @@ export function resultOf(ending: Ending, leftovers: Leftovers): RunResult {
     case "settled":
       return resultOfWork(leftovers);
     case "died":
-      return failed("its agent's process ended, which a conversation's does not by itself");
+      return failed("its agent's process ended, although a conversation never ends by itself");
     case "blocked":
       return failed("it was waiting for a permission that nobody could give");
     case "vanished":

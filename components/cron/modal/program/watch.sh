@@ -200,7 +200,7 @@ result() {
   case $ending in
     'exited 0' | 'done' | settled) result_of_work ;;
     exited*) reason="its command ended with exit status ${ending#exited }" ;;
-    died) reason="its agent's process ended, which a conversation's does not by itself" ;;
+    died) reason="its agent's process ended, although a conversation never ends by itself" ;;
     blocked) reason="it was waiting for a permission that nobody could give" ;;
     vanished) reason="its command was killed, or its terminal was closed" ;;
     removed) reason="its changeling was removed while it was running" ;;

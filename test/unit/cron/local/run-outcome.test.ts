@@ -22,7 +22,7 @@ describe("resultOf", () => {
       [
         [{ kind: "exited", exitCode: 3 }, "its command ended with exit status 3"],
         [{ kind: "blocked" }, "it was waiting for a permission that nobody could give"],
-        [{ kind: "died" }, "its agent's process ended, which a conversation's does not by itself"],
+        [{ kind: "died" }, "its agent's process ended, although a conversation never ends by itself"],
         [{ kind: "vanished" }, "its command was killed, or its terminal was closed"],
         [{ kind: "stopped" }, "its agent was stopped by somebody else, or this machine was restarted"],
         [{ kind: "destroyed" }, "its agent was destroyed by somebody else"],
