@@ -28,7 +28,7 @@ it("doctor names repositories whose commits are signed, and whose agents it conc
       {
         name: `commits in ${signed}`,
         status: "warning",
-        detail: expect.stringContaining("also those of troll, fairy:"),
+        detail: expect.stringContaining("also those of troll, fairy."),
         remedy: `if they fail, run: git -C ${signed} config commit.gpgsign false`,
       },
     ]);
