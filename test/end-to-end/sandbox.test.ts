@@ -11,7 +11,6 @@ import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
-import { freePort } from "../support/free-port.ts";
 import { type Program, runScript } from "../support/run-script.ts";
 
 const secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
@@ -60,7 +59,8 @@ beforeAll(async () => {
   git("add", "--all");
   git("-c", "user.name=Me", "-c", "user.email=me@example.com", "commit", "--quiet", "--message=First");
   writeFileSync(join(home, "shell.mjs"), shellRuntime);
-  pagePort = await freePort();
+  // Below the ports that the system gives to programs which ask for any.
+  pagePort = 20_000 + (process.pid % 10_000);
   const fleet = `[sandboxes]\nport = ${pagePort}\n
 [defaults]\nrepo = "${repo}"\n
 [changelings.example]\nkind = "sandbox"\n
