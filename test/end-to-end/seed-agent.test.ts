@@ -1,9 +1,10 @@
 /**
- * A seed agent as its owner uses it: a fleet that `up` deployed, and the `changeling` command. A change is refused, one is
- * activated, one misbehaves and is rolled back by itself.
+ * A seed agent as its owner uses it: a fleet that `up` deployed, and the `changeling` command. One change is rejected, one
+ * is activated, and one misbehaves and is rolled back automatically.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSeedAgent } from "../../components/seed-agent/installed.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
@@ -49,7 +50,7 @@ afterAll(() => test.remove(), 120_000);
 
 describe("the owner of a seed agent", () => {
   it("sees what it runs, and gets its sources", async () => {
-    // Recorded, and given to each change again.
+    // Recorded, and replayed to each change.
     expect(await ask("/")).toEqual({ status: 200, body: "I am a seed agent.\n" });
     expect((await changeling("list")).stdout).toMatch(/sprout +v0 +1 +propose +empty/);
     expect((await seed("status")).stdout).toMatch(/^sprout runs v0\nmode: +propose/);
@@ -86,7 +87,7 @@ describe("the owner of a seed agent", () => {
     expect(await ask("/more")).toEqual({ status: 200, body: "more" });
   });
 
-  it("sees one that misbehaves rolled back by itself, while no client notices", async () => {
+  it("sees one that misbehaves rolled back automatically, while no client notices", async () => {
     expect((await seed("checkout", folder, "--force")).code).toBe(0);
     edit((text) => text.replace("const handle: Handle", "let count = 0;\nconst handle: Handle"));
     inHandler('  count += 1;\n  if (count > 30) throw new Error("a bug");');
@@ -97,6 +98,7 @@ describe("the owner of a seed agent", () => {
       while (!isOver) {
         const { status, body } = await ask("/more");
         if (status !== 200) wrong.push(`${status} ${body}`);
+        await sleep(10);
       }
     });
     const approved = await seed("approve", "c3", "--wait");
@@ -107,7 +109,7 @@ describe("the owner of a seed agent", () => {
     expect(await active()).toBe("v1");
   });
 
-  it("finds every decision in the audit log, and what happened in the log", async () => {
+  it("finds every decision in the audit log, and every event in the log", async () => {
     const entries = JSON.parse((await seed("audit", "--json")).stdout);
     const actions = entries.map(({ change, action }: Record<string, string>) => `${change} ${action}`).toReversed();
     expect(actions).toEqual([
