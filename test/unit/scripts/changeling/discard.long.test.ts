@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { writeClaim } from "../../../../components/host/claims.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { projectFolder } from "../../../../scripts/stack/project.ts";
@@ -11,15 +11,20 @@ import { compileCache } from "../../../support/compile-cache.ts";
 const id = "0123456789ab";
 let home: string;
 
-beforeAll(() => {
+beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "discard-"));
   mkdirSync(join(home, "bin"));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const isInstalled = () => existsSync(installationPaths(id, home).root);
+
+/** An installation of a stack of this backend. */
+function install(backend: string) {
   const { root } = installationPaths(id, home);
   mkdirSync(root, { recursive: true });
-  const identity = { backend: "https://api.pulumi.com", organization: "me", project: "changelings", stack: "home" };
-  writeClaim({ root }, identity);
-});
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+  writeClaim({ root }, { backend, organization: "me", project: "changelings", stack: "home" });
+}
 
 /** @param said what `pulumi` says instead of the stack's state */
 function discard(said: string, ...args: string[]) {
@@ -30,11 +35,24 @@ function discard(said: string, ...args: string[]) {
 }
 
 it("removes nothing while the stack may still exist, unless forced to", () => {
+  install("https://api.pulumi.com");
   const refused = discard("PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions");
   expect(refused.stderr).toContain("can't be asked whether that still exists; log in with: npm run pulumi -- login");
   expect(refused.status).toBe(1);
-  expect(existsSync(installationPaths(id, home).root)).toBe(true);
+  expect(isInstalled()).toBe(true);
   const forced = discard("PULUMI_ACCESS_TOKEN must be set for login", "--force");
   expect(forced.stdout, forced.stderr).toBe(`${id} is removed.\n`);
-  expect(existsSync(installationPaths(id, home).root)).toBe(false);
+  expect(isInstalled()).toBe(false);
+});
+
+it("removes nothing while the disk of the stack's backend may only not be mounted", () => {
+  const folder = join(home, "disk");
+  install(`file://${folder}`);
+  const refused = discard("unused");
+  expect(refused.stderr).toContain(`its backend's folder ${folder} does not exist; mount its disk, or move it back\n`);
+  expect([refused.status, isInstalled()]).toEqual([1, true]);
+  mkdirSync(folder);
+  expect(discard("unused").stdout).toBe(`${id} is removed.\n`);
+  install(`file://${folder}-of-another`);
+  expect(discard("unused", "--force").stdout).toBe(`${id} is removed.\n`);
 });
