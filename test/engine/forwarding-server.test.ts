@@ -163,7 +163,7 @@ it("is removed with all its files", async () => {
   await eventually("it has ended", () => !isAlive(Number(pid)));
   expect(existsSync(paths.root)).toBe(false);
   // A destroy on a machine that has nothing of the stack is refused: the server may run on another one.
-  expect(run("remove")).toMatchObject({ code: 1, stderr: expect.stringContaining("this machine has nothing of") });
+  expect(run("remove")).toMatchObject({ code: 1, stderr: expect.stringContaining("this machine has no files of") });
 });
 
 function freePort(): Promise<number> {
