@@ -69,7 +69,7 @@ describe("the tip of a local branch", () => {
     expect(found).toMatchObject({ commit: repository.git("rev-parse", "main"), unpushed: 0 });
     expect(await tip({ repo: repository.folder, branch: "relaese" }, repository)).toEqual({
       message: 'the repository has no branch "relaese"',
-      remedy: "make the branch, or name another",
+      remedy: "create the branch, or name another",
     });
   });
 
