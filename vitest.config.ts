@@ -20,8 +20,8 @@ export default defineConfig({
   test: {
     pool: "forks",
     setupFiles: ["test/support/properties.ts", "test/support/each-file.ts"],
-    // One more than the usual two cores, because tests wait a third of the time: for agents, roll-outs, time limits.
-    maxWorkers: 3,
+    // Twice the usual two cores, because tests wait half of the time: for agents, roll-outs, time limits.
+    maxWorkers: 4,
     // Most of what is waited for is another process, on a machine that may be busy.
     expect: { poll: { timeout: 15_000 } },
     projects: [
