@@ -176,9 +176,9 @@ describe("an app and its Secret", () => {
     const image = '.run_commands("for n in $(seq 40); do echo line $n; done; echo no such tool >&2; exit 9")';
     const app = writeModalApp(folder, "broken", { image, body: "pass" });
     const error = await failureOf(modal.deploy(app, { name: "broken", environment, tag: "v1", variables: {} }));
-    const told = stderr.mock.calls.map(([line]) => line);
-    expect(told).toEqual(expect.arrayContaining([expect.stringMatching(/^=> Step 1: RUN for n in /)]));
-    expect(told).not.toContain("line 40\n");
+    const reported = stderr.mock.calls.map(([line]) => line);
+    expect(reported).toEqual(expect.arrayContaining([expect.stringMatching(/^=> Step 1: RUN for n in /)]));
+    expect(reported).not.toContain("line 40\n");
     const lines = error.message.split("\n");
     expect(lines[0]).toBe("deploying broken failed:");
     expect(lines.length).toBeLessThanOrEqual(21);

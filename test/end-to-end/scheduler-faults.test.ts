@@ -32,7 +32,7 @@ async function fireInto(fault: string): Promise<void> {
   const second = await at.start();
   await eventually("no run is open", () => isDone(at));
   expect(aliveOf(lab), "after the run's end").toEqual([]);
-  // What was asked for is fired once, or whoever asked was told that it is not.
+  // Each request is fired once, or its caller got an error.
   const runs = readRuns(at.paths, "a");
   expect(runs.length, asked).toBeLessThanOrEqual(1);
   if (asked === "fired") expect(runs).toHaveLength(1);

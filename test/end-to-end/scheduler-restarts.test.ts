@@ -145,8 +145,8 @@ it("only one scheduler runs per installation, however many are started at once",
   await using lab = new SchedulerLab("fake");
   const at = lab.installation();
   const started = await Promise.allSettled(Array.from({ length: 4 }, () => at.start()));
-  const told = started.map((each) => (each.status === "fulfilled" ? "it runs" : String(each.reason.message)));
-  expect(told.sort()).toEqual(["it runs", ...Array(3).fill("the scheduler ended with exit status 0")]);
+  const results = started.map((each) => (each.status === "fulfilled" ? "it runs" : String(each.reason.message)));
+  expect(results.sort()).toEqual(["it runs", ...Array(3).fill("the scheduler ended with exit status 0")]);
   // Its lock is taken before it writes its first line.
   const log = join(at.paths.scheduler, "scheduler.log");
   await expect.poll(() => existsSync(log) && at.log().match(/started with/g)).toHaveLength(1);

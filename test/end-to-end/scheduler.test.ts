@@ -32,7 +32,7 @@ describe("a scheduler", () => {
     });
     expect(run.commits).toEqual([{ hash: lab.git("rev-parse", branch), subject: "Mark" }]);
     expect(run.base).toBe(lab.git("rev-parse", "main"));
-    // Nobody told git who commits here.
+    // git has no user name here.
     expect(lab.git("log", "-1", "--format=%an <%ae>", branch)).toBe("marks (changeling) <marks@changelings.invalid>");
     expect(readdirSync(join(lab.home, ".changelings", ".run-ids"))).not.toContain(run.id);
   });

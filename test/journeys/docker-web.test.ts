@@ -166,7 +166,7 @@ await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {
     expect(filesHolding("s3cret", test.home)).toEqual([join(test.paths.secrets, "greeter.json")]);
   });
 
-  it("keeps its volumes when it is removed, has them again, and loses them when told so", async () => {
+  it("keeps its volumes when it is removed, gets them back, and deletes them if declared so", async () => {
     const { agentId, repo, data } = record();
     test.declare(`[forwarding]\nport = ${port}\n`);
     expect(await succeed()).toContain(`greeter is removed; kept in Docker: the volumes ${data} and ${repo}`);

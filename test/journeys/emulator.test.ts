@@ -58,7 +58,7 @@ describe("an app", { timeout: 120_000 }, () => {
     expect(await modal("deploy", fixture("nightly.py"))).toMatchObject({ code: 0 });
   }, 60_000);
 
-  test("is listed, and deployed anew only when it has changed", async () => {
+  test("is listed, and deployed again only when it has changed", async () => {
     const again = await modal("deploy", fixture("nightly.py"));
     expect(again).toMatchObject({ code: 0, text: expect.stringContaining("Deployment skipped: no changes detected!") });
     const changed = await run(toolchain().modal, ["deploy", fixture("nightly.py")], { CRON: "15 2 * * *" });
@@ -170,7 +170,7 @@ describe("a deployment fails", { timeout: 60_000 }, () => {
   });
 });
 
-test("a sandbox runs commands, reaches what it is let reach, and is made anew from its snapshot", async () => {
+test("a sandbox runs commands, reaches only what it may, and is created again from its snapshot", async () => {
   const closed = createServer();
   closed.listen(0, "127.0.0.1");
   await once(closed, "listening");

@@ -39,7 +39,7 @@ describe("Modal, where it can't be asked", () => {
     return { ...(await work), seconds: (Date.now() - start) / 1000 };
   };
 
-  it("stops an up once for the fleet when the token is wrong, or half, and never tells its secret", async () => {
+  it("stops an up once for the fleet when the token is wrong, or half, and never prints its secret", async () => {
     const { code, stdout, stderr, seconds } = await timed(test.up({ MODAL_TOKEN_SECRET: "as-wrong-secret" }));
     engineSeconds = seconds;
     expect(code).not.toBe(0);

@@ -45,7 +45,7 @@ describe("faults of changelings on Modal", () => {
 
   const fire = (name: string) =>
     test.emulator.control.fire(`changeling_dev_${name}`, "fire", { environment: test.environment() });
-  /** As `changeling runs` tells it. */
+  /** As `changeling runs` prints it. */
   async function endOf(name: string): Promise<unknown> {
     const { code, stdout, stderr } = await test.changeling(["runs", name, "--json"]);
     if (code !== 0) throw new Error(stderr);

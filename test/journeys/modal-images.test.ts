@@ -6,7 +6,7 @@ import { type ModalStack, makeModalStack } from "../engine/modal-stack.ts";
 import { Repository } from "../support/repository.ts";
 
 const past = { author: "Me", at: "2026-01-02T00:00:00Z" };
-/** Each run tells what it finds: the tip that it starts from, and what the repository's own Dockerfile left. */
+/** Each run reports what it finds: the tip that it starts from, and what the repository's own Dockerfile left. */
 const work =
   "cat README.md /from-dockerfile >found.txt 2>/dev/null; git add found.txt && git commit -qm 'Tell what I found'";
 

@@ -85,7 +85,7 @@ describe("an up on Modal that is killed", () => {
     await test.emulator.control.setFaults([]);
   });
 
-  it("is told as a lock by Pulumi, which cancel or our own launcher clears; a second up meanwhile as well", async () => {
+  it("leaves a lock that Pulumi reports, and that cancel or our own launcher clears; so does a second up meanwhile", async () => {
     const locked = await test.up(env);
     expect(locked.code).not.toBe(0);
     expect(locked.stderr).toContain("the stack is currently locked by 1 lock(s)");

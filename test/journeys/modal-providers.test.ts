@@ -57,7 +57,7 @@ describe("a fleet with both providers", () => {
     expect(await test.preview()).toEqual({});
   });
 
-  it("removes one alone, with its agent that is at work: what it committed is pushed, and its end is told", async () => {
+  it("removes one alone, with its working agent: its commits are pushed, and its end is recorded", async () => {
     declare({ ant: "local", bee: "modal", cat: "modal" });
     expect((await test.up()).code).toBe(0);
     const at = { environment: test.environment() };

@@ -102,8 +102,8 @@ describe("a program", () => {
     expect(stdout).toContain("\nHOME=/root\n");
     expect(stdout).toContain("\nIS_SANDBOX=1\n");
     expect(stdout).not.toContain("host-secret");
-    const told = JSON.stringify(await emulator.control.state());
-    expect(told).not.toContain("t0ken");
+    const state = JSON.stringify(await emulator.control.state());
+    expect(state).not.toContain("t0ken");
   });
 
   test.each([

@@ -16,7 +16,7 @@ from run_records import Records
 
 TOKEN = "ghp_s3cret\"line"
 
-# Writes its arguments, environment and the files that they name; then acts as it is told.
+# Writes its arguments, environment and the files that they name; then acts as its instructions say.
 MNGR = """#!{python} -S
 import json, os, sys
 folder = "{folder}"

@@ -19,7 +19,7 @@ export interface Call {
 
 /**
  * A stand-in for a CLI that talks to a platform: a program of its own, which keeps the platform's state in a folder,
- * records every call, and fails where it is told to.
+ * records every call, and fails where the test says so.
  */
 export class FakeCli<State> {
   readonly folder = mkdtempSync(join(tmpdir(), "fake-cli-"));

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stands in for Claude Code's terminal: shows an input prompt, takes a message, works on it for a while, commits, and
-# waits for the next. mngr tells by $MNGR_AGENT_STATE_DIR/active that it works, and by its transcript what it was told.
+# waits for the next. mngr sees by \$MNGR_AGENT_STATE_DIR/active that it works, and by its transcript what its prompts were.
 if [ "$1" = --version ]; then
   echo '2.1.293 (Claude Code)'
   exit

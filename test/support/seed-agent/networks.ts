@@ -32,7 +32,7 @@ export interface Networks {
   readonly within: (name: string) => readonly string[];
   /** The database's URL, as the nodes reach it. */
   readonly databaseUrl: string;
-  /** Nothing reaches the node any more, and nothing tells it so. */
+  /** No packet reaches the node any more, and it gets no error. */
   cut(name: string): void;
   heal(name: string): void;
   /** The two don't reach each other, but everything else. */

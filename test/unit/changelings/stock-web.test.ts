@@ -174,7 +174,7 @@ test.each([
   ["one through a front that speaks TLS", { host: "e.x.y", origin: "https://e.x.y" }, undefined],
   ["one through a front at a port of its own", { host: "e.x.y:8443", origin: "https://e.x.y:8443" }, undefined],
   [
-    "one through a proxy that tells the name aside",
+    "one through a proxy that passes the name separately",
     { host: "127.0.0.1:9100", origin: "https://e.x.y", "x-forwarded-host": "e.x.y" },
     undefined,
   ],

@@ -43,7 +43,7 @@ const ended = (n: number): RecordLine => ({
   changeling: "a",
   id: idOf(n),
   outcome: "succeeded",
-  commits: [{ hash: "b2a592b", subject: "Mend it" }],
+  commits: [{ hash: "b2a592b", subject: "Fix it" }],
 });
 
 const file = () => join(paths.records, "a.jsonl");
@@ -68,7 +68,7 @@ describe("readRuns", () => {
         agentId: "agent-1",
         branch: "changelings/a-2026-11-21-05-00-00",
         repo: "/repo",
-        commits: [{ hash: "b2a592b", subject: "Mend it" }],
+        commits: [{ hash: "b2a592b", subject: "Fix it" }],
         branches: [],
         warnings: [],
         outcome: "succeeded",
@@ -88,8 +88,8 @@ describe("readRuns", () => {
     appendRecord(paths, fired(2, "b"));
     appendRecord(paths, { event: "skipped", at: minute(1), changeling: "a", id: idOf(1), cause, reason: "busy" });
     appendRecord(paths, { event: "queued", at: minute(1), changeling: "a", cause });
-    const told = readRuns(paths).map(({ id, outcome, reason, endedAt }) => [id, outcome, reason, endedAt]);
-    expect(told).toEqual([
+    const read = readRuns(paths).map(({ id, outcome, reason, endedAt }) => [id, outcome, reason, endedAt]);
+    expect(read).toEqual([
       [idOf(2, "b"), undefined, undefined, undefined],
       [idOf(1), "skipped", "busy", minute(1)],
       [idOf(0), undefined, undefined, undefined],

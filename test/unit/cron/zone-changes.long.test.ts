@@ -124,8 +124,8 @@ it.each(isAll ? distinct() : [...new Set([...odd, ...others, ...few])])(
             next = nextFire(schedule, zone, next);
             if (found.length > 300) break;
           }
-          const told = (times: number[]) => times.slice(0, 300).map((time) => new Date(time).toISOString());
-          expect(told(found), `${schedule} in ${zone}`).toEqual(told(expected));
+          const inWords = (times: number[]) => times.slice(0, 300).map((time) => new Date(time).toISOString());
+          expect(inWords(found), `${schedule} in ${zone}`).toEqual(inWords(expected));
           const [first, last] = [expected[0], expected.at(-1)];
           if (first !== undefined && last !== undefined) expect(lastFire(schedule, zone, first, to)).toBe(last);
         }

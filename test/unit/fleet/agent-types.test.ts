@@ -83,9 +83,9 @@ describe("templates", () => {
         '→ did you mean template = "quick"?',
       ],
     ],
-  ])("%s", async (template, more, told) => {
+  ])("%s", async (template, more, diagnostics) => {
     const text = `${more}\n[changelings.a]\nagent_type = "claude"\ntemplate = "${template}"`;
-    expect(await sandbox.diagnosticsOf(text, { repo: app })).toEqual(told);
+    expect(await sandbox.diagnosticsOf(text, { repo: app })).toEqual(diagnostics);
   });
 });
 

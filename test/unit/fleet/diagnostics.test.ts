@@ -7,7 +7,7 @@ afterAll(() => sandbox[Symbol.dispose]());
 
 const token = `ghp_${"a1B2".repeat(9)}`;
 
-/** What one file says, line by line, and what is then told: the place with what is wrong, then the remedy. */
+/** The lines of a file, and the diagnostics: where and what, then the remedy. */
 const oneProblem: readonly [title: string, text: string, where: string, remedy: string][] = [
   // The file.
   ["an unknown key", `timezon = "UTC"`, 'config.toml:1: timezon: unknown key "timezon"', 'did you mean "timezone"?'],
@@ -73,7 +73,7 @@ const oneProblem: readonly [title: string, text: string, where: string, remedy: 
     "write 0 runs or more",
   ],
   [
-    "a default that only shows with a changeling, told once",
+    "a default that only shows with a changeling, reported once",
     `[defaults]\nschedule = "x"\n[changelings.fixme-fairy]\n[changelings.code-guardian]`,
     'config.toml:2: defaults.schedule: "x" has one field: a schedule has five (minute, hour, day of month, month, day of week) (for fixme-fairy, code-guardian)',
     'write all five, for instance "0 3 * * *" for 03:00 every day',
@@ -162,8 +162,8 @@ env = { GITHUB_TOKEN = "x", N = 5 }
 
   it("shows no value that may be a secret", async () => {
     const text = `[changelings.fixme-fairy]\nbranch = "${token}"\nkind = "${token}"\ntimezone = "${token}"\ntemplate = "${token}"\nenv = { "${token} " = "", A = "${token}" }\n`;
-    const told = await sandbox.diagnosticsOf(text, { repo: "app" });
-    expect(told.length).toBeGreaterThanOrEqual(10);
-    expect(told.join("\n")).not.toContain(token);
+    const reported = await sandbox.diagnosticsOf(text, { repo: "app" });
+    expect(reported.length).toBeGreaterThanOrEqual(10);
+    expect(reported.join("\n")).not.toContain(token);
   });
 });

@@ -11,7 +11,7 @@ afterAll(() => sandbox[Symbol.dispose]());
 const all =
   "it accepts cpu, memory, gpu, region, image, file, context-dir, cidr-allowlist, secret, volume, docker-build-arg";
 
-/** Lines below `provider = "modal"`; what is told stands on the last one. */
+/** Lines below `provider = "modal"`; the last one is reported. */
 const problems: readonly [lines: string, where: string, remedy: string][] = [
   [
     "history_depth = 2",
@@ -114,9 +114,9 @@ const problems: readonly [lines: string, where: string, remedy: string][] = [
 ];
 
 it.each(problems)("%s is reported with its line and its remedy", async (lines, where, remedy) => {
-  const told = await sandbox.diagnosticsOf(`[changelings.fixme-fairy]\nprovider = "modal"\n${lines}\n`, {
+  const reported = await sandbox.diagnosticsOf(`[changelings.fixme-fairy]\nprovider = "modal"\n${lines}\n`, {
     repo: "app",
   });
   const line = 2 + lines.split("\n").length;
-  expect(told).toEqual([`config.toml:${line}: changelings.fixme-fairy.${where}`, `→ ${remedy}`]);
+  expect(reported).toEqual([`config.toml:${line}: changelings.fixme-fairy.${where}`, `→ ${remedy}`]);
 });

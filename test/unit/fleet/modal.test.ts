@@ -118,8 +118,8 @@ describe("mngr's settings on Modal", () => {
   });
 
   it("may define more where mngr has no profile on this machine", async () => {
-    const told = await sandbox.diagnosticsOf(onModal('agent_type = "claude"\ntemplate = "own"'), { repo: "app" });
-    expect(told).toEqual([
+    const reported = await sandbox.diagnosticsOf(onModal('agent_type = "claude"\ntemplate = "own"'), { repo: "app" });
+    expect(reported).toEqual([
       "config.toml:4: warning: changelings.a.template: mngr's settings have no create template \"own\" (on Modal only your own settings apply, not the repository's)",
       "→ define it below [create_templates] in your mngr settings, or remove the line",
     ]);

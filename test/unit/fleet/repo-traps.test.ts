@@ -76,19 +76,19 @@ it("submodules, and LFS without git-lfs, are warnings", async () => {
     "→ if they need them, say so in initial_message: git submodule update --init",
   ]);
   sandbox.repo("large");
-  const told = async (attributes: string, path = sandbox.folder) => {
+  const reported = async (attributes: string, path = sandbox.folder) => {
     sandbox.write("large/.gitattributes", attributes);
     const environment = { ...sandbox.environment, PATH: `${path}${delimiter}${sandbox.environment.PATH}` };
     return sandbox.words((await sandbox.load(changeling('repo = "large"'), { environment })).diagnostics);
   };
-  expect(await told("# *.bin filter=lfs\n")).toEqual([]);
-  expect(await told("*.bin filter=lfs diff=lfs\n")).toEqual([
+  expect(await reported("# *.bin filter=lfs\n")).toEqual([]);
+  expect(await reported("*.bin filter=lfs diff=lfs\n")).toEqual([
     `config.toml:2: warning: ${where}.repo: its files are kept with Git LFS, and git-lfs is not installed: agents can't check them out`,
     "→ apt-get install git-lfs, or brew install git-lfs",
   ]);
   const tool = sandbox.write("lfs/git-lfs", "#!/bin/sh\n");
   chmodSync(tool, 0o755);
-  expect(await told("*.bin filter=lfs diff=lfs\n", dirname(tool))).toEqual([]);
+  expect(await reported("*.bin filter=lfs diff=lfs\n", dirname(tool))).toEqual([]);
 });
 
 it("the whole home folder is an error where nobody chose it, and a warning where somebody did", async () => {

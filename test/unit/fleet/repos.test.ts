@@ -135,7 +135,7 @@ describe("a branch", () => {
 });
 
 describe("a remote repository", () => {
-  const told = (repo: string, more = "") =>
+  const reported = (repo: string, more = "") =>
     sandbox.diagnosticsOf(changeling(`repo = "${repo}"\n${more}`), { checkRemotes: true });
 
   it("is asked only when that is wanted", async () => {
@@ -143,22 +143,22 @@ describe("a remote repository", () => {
   });
 
   it("has its branches", async () => {
-    expect(await told(`file://${app}`, 'branch = "feature/x"')).toEqual([]);
-    expect(await told(`file://${app}`, 'branch = "featur/x"')).toEqual([
+    expect(await reported(`file://${app}`, 'branch = "feature/x"')).toEqual([]);
+    expect(await reported(`file://${app}`, 'branch = "featur/x"')).toEqual([
       'config.toml:3: changelings.fixme-fairy.branch: the repository has no branch "featur/x"',
       '→ did you mean branch = "feature/x"?',
     ]);
   });
 
   it("has commits", async () => {
-    expect(await told(`file://${sandbox.folder}/empty`)).toEqual([
+    expect(await reported(`file://${sandbox.folder}/empty`)).toEqual([
       "config.toml:2: changelings.fixme-fairy.repo: the repository has no commits yet",
       "→ push a first commit to it",
     ]);
   });
 
   it("is there", async () => {
-    expect(await told(`file://${sandbox.folder}/nowhere`)).toEqual([
+    expect(await reported(`file://${sandbox.folder}/nowhere`)).toEqual([
       "config.toml:2: changelings.fixme-fairy.repo: there is no repository at file://<folder>/nowhere",
       "→ correct the URL, or create the repository",
     ]);
@@ -169,7 +169,7 @@ describe("a remote repository", () => {
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
     const port = portOf(server.address());
     await new Promise((closed) => server.close(closed));
-    expect(await told(`git://127.0.0.1:${port}/a`)).toEqual([
+    expect(await reported(`git://127.0.0.1:${port}/a`)).toEqual([
       `config.toml:2: warning: changelings.fixme-fairy.repo: git://127.0.0.1:${port}/a can't be checked: the host can't be reached`,
       `→ check: git ls-remote git://127.0.0.1:${port}/a`,
     ]);

@@ -9,7 +9,7 @@ const sandbox = new Sandbox();
 sandbox.repo("app");
 afterAll(() => sandbox[Symbol.dispose]());
 
-const told = async (lines: string) =>
+const reported = async (lines: string) =>
   await sandbox.diagnosticsOf(`[changelings.fixme-fairy]\n${lines}\n`, { repo: "app" });
 
 describe("a text that is longer than a program can be started with", () => {
@@ -22,8 +22,8 @@ describe("a text that is longer than a program can be started with", () => {
     ["agent_args", `agent_args = ["${"x".repeat(70_000)}", "${"y".repeat(70_000)}"]`, "140,007"],
     ["env", `env = { A = "${"x".repeat(131_072)}" }`, "131,080"],
   ])("is refused: %s", async (option, line, bytes) => {
-    const [problem = "", ...rest] = await told(line);
-    // What is that long may be too much for who looks for the line.
+    const [problem = "", ...rest] = await reported(line);
+    // The value may be too long to search the file for it.
     expect(problem.replace(/^config.toml:[12]: /, "")).toBe(
       `changelings.fixme-fairy.${option}: is ${bytes} bytes long; the limit is 100,000 bytes`,
     );
@@ -32,7 +32,7 @@ describe("a text that is longer than a program can be started with", () => {
 
   it("is rejected for all of them together", async () => {
     const part = "x".repeat(90_000);
-    expect(await told(`initial_message = "${part}"\nagent_args = ["${part}"]\nenv = { A = "${part}y" }`)).toEqual([
+    expect(await reported(`initial_message = "${part}"\nagent_args = ["${part}"]\nenv = { A = "${part}y" }`)).toEqual([
       "config.toml:4: changelings.fixme-fairy.env: is 270,015 bytes long together with agent_args, initial_message; " +
         "the limit is 250,000 bytes",
       remedy,
@@ -40,10 +40,10 @@ describe("a text that is longer than a program can be started with", () => {
   });
 
   it("is refused for a web changeling, and in a program", async () => {
-    expect(await told(`kind = "web"\nagent_type = "chat"\nenv = { A = "${"x".repeat(131_072)}" }`)).toHaveLength(2);
+    expect(await reported(`kind = "web"\nagent_type = "chat"\nenv = { A = "${"x".repeat(131_072)}" }`)).toHaveLength(2);
     const watched = Array.from({ length: 7000 }, (_, index) => `"source-${index}"`).join(", ");
     const settings = `kind = "web"\nagent_type = "chat"\nsettings.watchers.watched_event_sources = [${watched}]`;
-    expect((await told(settings))[0]).toContain("settings: is ");
+    expect((await reported(settings))[0]).toContain("settings: is ");
     expect(() => changelingOf("a", { repo: "/a", initialMessage: "x".repeat(131_072) })).toThrow(
       "initialMessage: is 131,072 bytes long",
     );
@@ -59,7 +59,7 @@ describe("a text that is longer than a program can be started with", () => {
 
   it("is accepted up to what every program can be started with", async () => {
     const text = "x".repeat(mostBytes);
-    expect(await told(`initial_message = "${text}"`)).toEqual([]);
+    expect(await reported(`initial_message = "${text}"`)).toEqual([]);
     const env = Object.fromEntries([0, 1].map((index) => [`SOME_LONG_NAME_${index}`, text]));
     const rest = "x".repeat(mostBytesInAll - 2 * mostBytes);
     const { status, error } = spawnSync("/bin/sh", ["-c", 'test -n "$1"', "sh", rest], { env });

@@ -7,8 +7,8 @@ const sandbox = new Sandbox();
 sandbox.repo("app", ["trunk"]);
 afterAll(() => sandbox[Symbol.dispose]());
 
-/** What is told of a changeling with these lines, without the remedies. */
-async function told(lines: string, { defaults = "" } = {}): Promise<string[]> {
+/** The diagnostics of a changeling with these lines, without the remedies. */
+async function reported(lines: string, { defaults = "" } = {}): Promise<string[]> {
   const text = `[defaults]\nbranch = "trunk"\n${defaults}\n[changelings.fixme-fairy]\n${lines}\n`;
   const problems = await sandbox.diagnosticsOf(text, { repo: "app" });
   return problems.filter((line) => !line.startsWith("→")).map((line) => line.replace(/^config\.toml:/, ""));
@@ -26,7 +26,7 @@ describe("a value that is wrong", () => {
     ["agent_type = 3", "agent_type: expected a string, found 3"],
     ["branch = 5", "branch: expected a string, found 5"],
   ])("%s is one error, not reported again for its default", async (lines, problem) => {
-    expect(await told(lines)).toEqual([expect.stringContaining(`changelings.fixme-fairy.${problem}`)]);
+    expect(await reported(lines)).toEqual([expect.stringContaining(`changelings.fixme-fairy.${problem}`)]);
   });
 
   it("of a web changeling is one error", async () => {
@@ -38,10 +38,10 @@ describe("a value that is wrong", () => {
   });
 
   it("of [defaults] is one error too, whatever changelings it applies to", async () => {
-    expect(await told('agent_type = "command"', { defaults: "agent_args = 1" })).toEqual([
+    expect(await reported('agent_type = "command"', { defaults: "agent_args = 1" })).toEqual([
       "3: defaults.agent_args: expected a list, found 1",
     ]);
-    expect(await told('agent_type = "command"\nagent_args = []', { defaults: "agent_args = 1" })).toEqual([
+    expect(await reported('agent_type = "command"\nagent_args = []', { defaults: "agent_args = 1" })).toEqual([
       "3: defaults.agent_args: expected a list, found 1",
       "5: changelings.fixme-fairy.agent_type: a command agent needs its command",
     ]);
@@ -55,8 +55,8 @@ describe("a value that is wrong", () => {
       '9: changelings.fixme-fairy.secrets[3]: "" is not the name of a variable: capital letters, digits and _',
       "10: changelings.fixme-fairy.secrets[4]: GITHUB_TOKEN reaches the agent as GH_TOKEN too, so both can't be listed",
     ];
-    expect(await told(lines.join("\n"))).toEqual(wanted);
-    const inDefaults = await told("", { defaults: lines.join("\n") });
+    expect(await reported(lines.join("\n"))).toEqual(wanted);
+    const inDefaults = await reported("", { defaults: lines.join("\n") });
     expect(inDefaults).toEqual(
       wanted.map((line) =>
         line
@@ -66,7 +66,9 @@ describe("a value that is wrong", () => {
           .replace(/(is reserved|can't be listed).*$/, "$& (for fixme-fairy)"),
       ),
     );
-    expect(await told("provider = 'modal'\nrepo = 'https://example.com/a'\nbuild_args = [1, 'nonsense=2']")).toEqual([
+    expect(
+      await reported("provider = 'modal'\nrepo = 'https://example.com/a'\nbuild_args = [1, 'nonsense=2']"),
+    ).toEqual([
       expect.stringContaining("build_args[0]: expected a string, found 1"),
       expect.stringContaining('build_args[1]: the provider "modal" knows no build argument'),
     ]);

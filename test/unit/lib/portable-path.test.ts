@@ -13,9 +13,9 @@ describe("portablePath", () => {
     ["/home/me/..data", "~/..data"],
     ["/home/you/app", "/home/you/app"],
     ["/srv/app", "/srv/app"],
-  ])("%s becomes %s", (path, told) => {
-    expect(portablePath(path, anchors)).toBe(told);
-    expect(absolutePath(told, anchors)).toBe(path);
+  ])("%s becomes %s", (path, portable) => {
+    expect(portablePath(path, anchors)).toBe(portable);
+    expect(absolutePath(portable, anchors)).toBe(path);
   });
 
   it("is undone by absolutePath, and is the same from another home", () => {
@@ -23,10 +23,10 @@ describe("portablePath", () => {
     fc.assert(
       fc.property(fc.array(name, { minLength: 1, maxLength: 4 }), (parts) => {
         const path = `/home/me/${parts.join("/")}`;
-        const told = portablePath(path, anchors);
-        expect(absolutePath(told, anchors)).toBe(path);
+        const portable = portablePath(path, anchors);
+        expect(absolutePath(portable, anchors)).toBe(path);
         const other = { project: "/Users/me/src/fleet", home: "/Users/me" };
-        expect(portablePath(`/Users/me/${parts.join("/")}`, other)).toBe(told);
+        expect(portablePath(`/Users/me/${parts.join("/")}`, other)).toBe(portable);
       }),
     );
   });

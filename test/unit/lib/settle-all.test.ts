@@ -10,9 +10,9 @@ it("hands over what each came to, promised or not", async () => {
 
 it("reports all errors together, and none twice", async () => {
   const problems = ["no token", "no secret", "no token"].map((message) => fails(new pulumi.RunError(message)));
-  const told = settleAll([...problems, 1]);
-  await expect(told).rejects.toThrow(new pulumi.RunError("no token\nno secret"));
-  await expect(told).rejects.toSatisfy(pulumi.RunError.isInstance);
+  const settled = settleAll([...problems, 1]);
+  await expect(settled).rejects.toThrow(new pulumi.RunError("no token\nno secret"));
+  await expect(settled).rejects.toSatisfy(pulumi.RunError.isInstance);
 });
 
 it("rethrows any other error unchanged", async () => {

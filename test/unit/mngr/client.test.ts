@@ -8,15 +8,15 @@ import { noProjectFolder } from "../../../components/mngr/project-folder.ts";
 describe("createdFrom", () => {
   const progress = '{"event": "progress", "kind": "started", "step": "preparing", "label": "Preparing"}\n';
 
-  it("tells the new agent's id", () => {
+  it("returns the new agent's id", () => {
     const created = '{"event": "created", "agent_id": "agent-1", "host_id": "host-1", "host_name": "localhost"}\n';
     expect(createdFrom(progress + created)).toEqual({ kind: "created", agentId: "agent-1", hostId: "host-1" });
   });
 
-  it("tells what went wrong", () => {
+  it("returns the error", () => {
     const error = '{"event": "error", "error_class": "DuplicateAgentNameError", "message": "it exists"}\n';
-    const told = { kind: "error", errorClass: "DuplicateAgentNameError", message: "it exists" };
-    expect(createdFrom(progress + error)).toEqual(told);
+    const failed = { kind: "error", errorClass: "DuplicateAgentNameError", message: "it exists" };
+    expect(createdFrom(progress + error)).toEqual(failed);
   });
 
   it.each(["", progress, `${progress}{"event": "crea`, "[1]\nnull\n"])("has nothing to tell of %j", (stdout) => {

@@ -38,7 +38,7 @@ function mngr(env: Record<string, string>) {
 }
 
 describe("a mngr create", () => {
-  it("works in a folder of its own, with the settings that it is told and no others", async () => {
+  it("works in its own folder, with the given settings and no others", async () => {
     const { client, said } = mngr({ MNGR_PROJECT_CONFIG_DIR: join(hostileRepo(), ".mngr") });
     await client.create(["create"], { settings: { "settings.toml": "[agent_types.x]\n" }, file: 0 });
     const [cwd = "", mode, folder, ...settings] = readFileSync(said, "utf8").trim().split("\n");
@@ -50,7 +50,7 @@ describe("a mngr create", () => {
     expect(existsSync(cwd)).toBe(false);
   });
 
-  it.skipIf(process.platform !== "linux")("of a run is told the types and templates of the repository", async () => {
+  it.skipIf(process.platform !== "linux")("of a run has the types and templates of the repository", async () => {
     const repo = hostileRepo();
     const texts = projectTables(repo, {});
     expect(parse(texts["settings.toml"] ?? "")).toEqual({ create_templates: { mine: { type: "x", env: ["A=b"] } } });

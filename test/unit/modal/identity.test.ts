@@ -119,7 +119,7 @@ describe("ensurePersonIdentity", () => {
     expect(ensurePersonIdentity(env)).toMatchObject({ userId: "me", profile: "p1" });
   });
 
-  it("mends a config that names no profile", () => {
+  it("repairs a config that names no profile", () => {
     put(".mngr/config.toml", "");
     const { profile } = ensurePersonIdentity(env);
     expect(parse(read(".mngr/config.toml"))).toEqual({ profile });
@@ -169,7 +169,7 @@ describe("ensureMachineIdentity", () => {
 });
 
 describe("ensureMachineKey", () => {
-  it("makes a pair where mngr looks for it, once, and mends half a pair", async () => {
+  it("creates a key pair where mngr looks for it, once, and repairs half a pair", async () => {
     const profileDir = join(home, "profile");
     const [one, other] = await Promise.all([ensureMachineKey(profileDir, env), ensureMachineKey(profileDir, env)]);
     expect(one).toMatch(/^ssh-ed25519 \S+ changelings@/);
@@ -178,8 +178,8 @@ describe("ensureMachineKey", () => {
     expect(readdirSync(keys).sort()).toEqual(["modal_ssh_key", "modal_ssh_key.pub"]);
     expect(statSync(join(keys, "modal_ssh_key")).mode & 0o777).toBe(0o600);
     rmSync(join(keys, "modal_ssh_key.pub"));
-    const mended = await ensureMachineKey(profileDir, env);
-    expect(publicKeyFile(mended)).toBe(publicKeyFile(one));
+    const repaired = await ensureMachineKey(profileDir, env);
+    expect(publicKeyFile(repaired)).toBe(publicKeyFile(one));
   });
 });
 

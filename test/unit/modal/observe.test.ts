@@ -110,5 +110,5 @@ describe("homeDrift", () => {
       "its volume of run records is missing",
     ],
     ["no Secret", { ...sound, secrets: new Map() }, "its Modal Secret is missing"],
-  ])("tells %s", (_, observed, words) => expect(homeDrift("dev", observed)).toBe(words));
+  ])("reports %s", (_, observed, words) => expect(homeDrift("dev", observed)).toBe(words));
 });

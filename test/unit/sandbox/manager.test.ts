@@ -21,7 +21,7 @@ interface Call extends ExecOptions {
   readonly argv: readonly string[];
 }
 
-/** Records what a manager does with sandboxes, which answer as they are told. */
+/** Records what a manager does with sandboxes, which answer as a test says. */
 class RecordingProvider implements SandboxProvider {
   readonly capabilities = {
     isolation: "none",

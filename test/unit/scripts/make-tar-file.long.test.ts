@@ -77,8 +77,8 @@ describe("the file", () => {
     expect(unpacked.git("rev-parse", "HEAD")).toBe(source.git("rev-parse", "HEAD"));
     writeFileSync(out, "not a tarball");
     expect((await make()).code).toBe(0);
-    using mended = bench.unpacked(out);
-    expect(mended.git("status", "--porcelain")).toBe("");
+    using restored = bench.unpacked(out);
+    expect(restored.git("status", "--porcelain")).toBe("");
   });
 
   test("is not there, nor anything else, when it can't be made", async () => {

@@ -48,12 +48,12 @@ describe("the tip of a local branch", () => {
       "commit",
       "--allow-empty",
       "-qm",
-      `Mend ${"x".repeat(200)}\n\nbody`,
+      `Fix ${"x".repeat(200)}\n\nbody`,
     );
     const of = { repo: repository.folder, branch: "main" };
     expect(await tip(of, repository)).toEqual({
       commit: repository.git("rev-parse", "main"),
-      subject: `Mend ${"x".repeat(95)}`,
+      subject: `Fix ${"x".repeat(95)}`,
       isDirty: false,
       unpushed: 1,
       remote: "origin",
@@ -108,7 +108,7 @@ describe("the tip of a local branch", () => {
     expect(await unpushed()).toBe(0);
   });
 
-  test("is asked for anew when the remote is: what the last fetch saw may be gone, or more may be there", async () => {
+  test("is read again when the remote is: what the last fetch saw may be gone, or there may be more", async () => {
     await using server = await startGitServer();
     using repository = await pushed(server);
     const bare = server.create("other");
@@ -164,7 +164,7 @@ describe("the tip of a URL's branch", () => {
     expect(found({ repo, branch: "never asked for" })).toBeUndefined();
   });
 
-  test("is told of in words when nobody answers, without asking anybody for a password", async () => {
+  test("is reported in words if no server answers, without a prompt for a password", async () => {
     await using server = await startGitServer({ token: "right" });
     using repository = new Repository();
     server.create("app");

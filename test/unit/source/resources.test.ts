@@ -41,12 +41,12 @@ const tarball = (changes: Partial<RepoTarballArgs> = {}): RepoTarballArgs => ({
   branch: "main",
   origin: "https://github.com/me/app.git",
   commit,
-  subject: "Mend it",
+  subject: "Fix it",
   historyDepth: 1,
   ...changes,
 });
 
-test("a tarball is one resource for all that need the same, told without this machine's paths", async () => {
+test("changelings that need the same tarball share one resource, which has none of this machine's paths", async () => {
   const made = repoTarball(tarball());
   expect(repoTarball(tarball())).toBe(made);
   const inputs = await inputsOf(made, "tarball-app-6bfc40");
@@ -59,7 +59,7 @@ test("a tarball is one resource for all that need the same, told without this ma
       REPO: "~/src/App",
       BRANCH: "main",
       COMMIT: commit,
-      LAST_COMMIT: "Mend it",
+      LAST_COMMIT: "Fix it",
       HISTORY_DEPTH: "1",
       ORIGIN: "https://github.com/me/app.git",
       DRIFT: "",

@@ -28,7 +28,7 @@ class Bench implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "tarball-"));
   readonly cacheFolder = join(this.folder, "cache");
   readonly repository = new Repository();
-  /** Tells each tarball that is made. */
+  /** Reports each tarball that is made. */
   readonly log = join(this.folder, "log");
   readonly environment: NodeJS.ProcessEnv;
 
@@ -97,7 +97,7 @@ describe("the tarball of a commit", () => {
     expect(unpacked.git("rev-parse", "HEAD")).toBe(bench.repository.git("rev-parse", "HEAD"));
   });
 
-  test("that can't be made is told of, and leaves nothing", async () => {
+  test("that can't be made is reported, and leaves nothing", async () => {
     using bench = new Bench();
     const commit = "a".repeat(40);
     await expect(bench.ensure({ commit })).rejects.toThrow(
@@ -129,7 +129,7 @@ describe("the tarball of a commit", () => {
   });
 });
 
-test("its Command makes it, tells of it in one line, and removes it", async () => {
+test("its Command creates it, reports it in one line, and removes it", async () => {
   using bench = new Bench();
   const { repo, commit, branch, origin } = bench.tarball();
   const env = {
@@ -149,11 +149,11 @@ test("its Command makes it, tells of it in one line, and removes it", async () =
     return JSON.parse(stdout);
   };
   const path = tarballPath(bench.tarball(), { cacheFolder: join(bench.folder, ".cache", "changelings") });
-  const told = await run("apply");
+  const created = await run("apply");
   const bytes = readFileSync(path);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  expect(told).toEqual({ tarball: basename(path), bytes: bytes.length, sha256 });
-  expect(await run("apply")).toEqual(told);
+  expect(created).toEqual({ tarball: basename(path), bytes: bytes.length, sha256 });
+  expect(await run("apply")).toEqual(created);
   expect(bench.made).toBe(1);
   expect(await run("remove")).toEqual({ removed: basename(path) });
   expect(existsSync(path)).toBe(false);

@@ -46,7 +46,7 @@ function codeOf(error: Error): string {
   return "code" in error ? String(error.code) : error.message;
 }
 
-test("passes everything once, also when it is told to again", async () => {
+test("passes everything once, also when it is set to again", async () => {
   const { socket } = await open();
   await proxy.switchTo("pass");
   expect(await say(socket, "a")).toBe("a");

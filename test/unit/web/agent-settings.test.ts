@@ -9,7 +9,7 @@ const entrypoint = '[create_templates.entrypoint]\ntype = "tiny"\n';
 const type = '[agent_types.tiny]\nparent_type = "command"\ncommand = "python3 serve.py"\n';
 const file = ".mngr/settings.toml";
 
-function told(text: string, more: Parameters<typeof webSpecOf>[0] = {}, others: Record<string, string> = {}) {
+function fromText(text: string, more: Parameters<typeof webSpecOf>[0] = {}, others: Record<string, string> = {}) {
   return settingsOf(
     new Map(Object.entries({ [file]: text, ...others })),
     webSpecOf({ source: "/src", ...more }),
@@ -19,7 +19,7 @@ function told(text: string, more: Parameters<typeof webSpecOf>[0] = {}, others: 
 
 function refused(text: string, more?: Parameters<typeof webSpecOf>[0], others?: Record<string, string>): string {
   try {
-    told(text, more, others);
+    fromText(text, more, others);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -29,7 +29,7 @@ function refused(text: string, more?: Parameters<typeof webSpecOf>[0], others?: 
 describe("what is accepted of an agent's repository", () => {
   it("is its create template entrypoint, and agent types that are commands", () => {
     const text = `${type}cli_args = ["--quiet"]\nenv = ["A=b"]\n${entrypoint}label = ["team=x"]\nconnect = false\n`;
-    const { files, template } = told(text);
+    const { files, template } = fromText(text);
     expect(template).toBe("entrypoint");
     expect(parse(files["settings.toml"] ?? "")).toEqual({
       agent_types: {
@@ -52,12 +52,12 @@ describe("what is accepted of an agent's repository", () => {
   });
 
   it("is a local file too, over the other", () => {
-    const { files } = told(type, {}, { ".mngr/settings.local.toml": entrypoint });
+    const { files } = fromText(type, {}, { ".mngr/settings.local.toml": entrypoint });
     expect(Object.keys(files)).toEqual(["settings.toml", "settings.local.toml"]);
   });
 
   it("need not be there where the fleet file says which agent it is", () => {
-    expect(told("", { agentType: "claude" })).toMatchObject({ template: undefined });
+    expect(fromText("", { agentType: "claude" })).toMatchObject({ template: undefined });
     expect(refused(type)).toBe(
       '/src does not define its agent type; write agent_type = "…" into the fleet file, or add to its ' +
         '.mngr/settings.toml: [create_templates.entrypoint] with type = "…"',
@@ -115,7 +115,7 @@ describe("what is refused", () => {
     expect(refused(`${type}${key} = ["x"]\n${entrypoint}`)).toContain(`agent_types.tiny.${key} in`),
   );
 
-  it("values of another form, and labels by which agents are told apart", () => {
+  it("values of another form, and labels by which agents are distinguished", () => {
     expect(refused('[create_templates.entrypoint]\ntype = "a b"\n')).toContain("create_templates.entrypoint.type in");
     expect(refused(`${entrypoint}env = ["HOME"]\n`)).toContain("create_templates.entrypoint.env in");
     for (const label of ["changeling=other", "CREATOR=x", "Changelings_stack=y"])

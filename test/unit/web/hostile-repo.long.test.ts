@@ -62,14 +62,14 @@ async function poison(): Promise<void> {
 
 describe("a repository from the volume of an agent's machine", () => {
   /** What `pulumi up` does when the machine is gone; `repo` is what the next machine is made from. */
-  async function taken(): Promise<{ repo: string; has: boolean; told: string[] }> {
+  async function taken(): Promise<{ repo: string; has: boolean; logged: string[] }> {
     const repo = join(lab.home, "temporary", "repo");
     rmSync(dirname(repo), { recursive: true, force: true });
     mkdirSync(dirname(repo));
-    const told: string[] = [];
+    const logged: string[] = [];
     const web = {
       env: lab.environment,
-      log: (line: string) => void told.push(line),
+      log: (line: string) => void logged.push(line),
       machines: {
         downloadRepo: async (_volume: string, folder: string) => {
           cpSync(lab.repo, folder, { recursive: true, verbatimSymlinks: true });
@@ -80,7 +80,7 @@ describe("a repository from the volume of an agent's machine", () => {
     const record = { repo: "volume" };
     // Nothing else of them is looked at.
     const has = await downloadRepo(repo, lab.spec(), record as WebRecord, web as unknown as MachineWeb);
-    return { repo, has, told };
+    return { repo, has, logged };
   }
 
   const gitOf =
@@ -99,14 +99,14 @@ describe("a repository from the volume of an agent's machine", () => {
     writeFileSync(join(lab.repo, "page.txt"), "changed\n");
     writeFileSync(join(lab.repo, "staged.txt"), "staged\n");
     await lab.git("add", "staged.txt");
-    const { repo, has, told } = await taken();
+    const { repo, has, logged } = await taken();
     const git = gitOf(repo);
     expect(has).toBe(true);
     expect([git("rev-parse", "HEAD"), git("branch", "--show-current")]).toEqual([last, "main"]);
     expect([git("rev-parse", "side"), git("rev-parse", "v1^{commit}")]).toEqual([own, own]);
     expect(git("status", "--porcelain")).toBe("");
     expect(readFileSync(join(repo, "notes.txt"), "utf8")).toBe("more\n");
-    expect(told).toHaveLength(1);
+    expect(logged).toHaveLength(1);
     git("stash", "apply", "--quiet", "changelings/uncommitted");
     expect(git("status", "--porcelain").split("\n").sort()).toEqual(["A  staged.txt", "M page.txt"]);
     expect(existsSync(`${repo}.taken`)).toBe(false);

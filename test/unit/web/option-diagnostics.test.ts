@@ -155,6 +155,6 @@ const oneOption: readonly WebProblem[] = [
 ];
 
 it.each(oneOption)("%j is reported with its line and remedy", async (lines, where, remedy) => {
-  const { text, told } = webProblem(lines, where, remedy);
-  expect(await sandbox.diagnosticsOf(text)).toEqual(told);
+  const { text, reported } = webProblem(lines, where, remedy);
+  expect(await sandbox.diagnosticsOf(text)).toEqual(reported);
 });

@@ -148,7 +148,7 @@ describe("webDrift", () => {
     ["was stopped", elena, [agent("STOPPED")], "its agent was stopped"],
     ["is not there", elena, [], "its agent is gone"],
     ["is another's", elena, [{ ...agent("WAITING"), id: newAgentId() }], "its agent is gone"],
-    ["was made anew by hand", elena, [agent("WAITING", "0".repeat(16))], "it was redeployed by hand"],
+    ["was created again by hand", elena, [agent("WAITING", "0".repeat(16))], "it was redeployed by hand"],
     ["is unknown to mngr", elena, undefined, undefined],
     ["is stopped as declared", stopped, [agent("STOPPED")], undefined],
     ["is stopped, and never was", stopped, [], undefined],

@@ -19,7 +19,7 @@ from .client_python import ClientPython
 from .dockerfile import Copy, RunPolicy, parse_dockerfile, parse_env, reason_to_skip
 from .namespaces import BASE_ENV, Namespaces, Root, new_layer
 
-# pip finds this machine's certificates by its /etc; uv has to be told to look.
+# pip finds this machine's certificates in its /etc; uv needs a setting for that.
 _UV_ENV = {"UV_SYSTEM_CERTS": "true"}
 
 Log = Callable[[str], None]

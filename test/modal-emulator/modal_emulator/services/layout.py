@@ -1,4 +1,4 @@
-"""What an app consists of, as clients and containers are told."""
+"""The layout of an app, as it is sent to clients and containers."""
 
 from modal_proto import api_pb2
 

@@ -8,7 +8,7 @@ import {
 import { Settling } from "../../../../components/cron/local/runs/settling.ts";
 import type { Agent } from "../../../../components/mngr/client.ts";
 
-const commit = { hash: "aed55b4", subject: "Mend it" };
+const commit = { hash: "aed55b4", subject: "Fix it" };
 const nothing = { commits: [], isChanged: false, uncommitted: [], worktree: "/w", timeoutSeconds: 60 };
 
 describe("resultOf", () => {
@@ -70,7 +70,7 @@ describe("Settling", () => {
   const talk = { isConversational: true, isPrinted: false, settleSeconds: 60, leavesExitStatus: false };
   const command = { ...talk, isConversational: false, leavesExitStatus: true };
 
-  /** Shows it one state after the other, 10 s apart, and tells its answers. */
+  /** Shows it one state after the other, 10 s apart, and returns its answers. */
   function answers(expected: typeof talk, ...sightings: (Partial<Agent> | undefined)[]) {
     const settling = new Settling(expected);
     return sightings.map((each, index) => settling.see(each && { ...agent, ...each }, index * 10_000)?.kind);

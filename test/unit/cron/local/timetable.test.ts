@@ -7,7 +7,7 @@ import { Timetable } from "../../../../components/cron/local/timetable.ts";
 const at = (time: string) => Date.parse(time);
 const job = { name: "a", enabled: true, schedule: "0 3 * * *", timezone: "UTC" };
 
-/** Lets time pass in one way, and tells what came due: `name@due`, `!` for what was missed. */
+/** Lets time pass in one way, and returns what came due: `name@due`, `!` for what was missed. */
 function fired(timetable: Timetable, from: string, to: string, stepMs = 60_000): string[] {
   const due: string[] = [];
   for (let now = at(from); now <= at(to); now = Math.min(now + stepMs, Math.max(timetable.nextDue(), now + 1))) {

@@ -31,24 +31,24 @@ describe("the clone", () => {
     const commit = (message: string) =>
       own.git("-C", repo, ...identity, "commit", "--quiet", "--allow-empty", "-m", message);
     commit("Second");
-    const told = (lines: string) => own.diagnosticsOf(onModal(`repo = "app"\n${lines}`));
-    expect(await told("")).toEqual([
+    const reported = (lines: string) => own.diagnosticsOf(onModal(`repo = "app"\n${lines}`));
+    expect(await reported("")).toEqual([
       'config.toml:1: warning: changelings.fixme-fairy: the branch "main" has 1 commit that origin does not have, and agents on Modal clone it from there',
       "→ git -C <folder>/app push origin main",
     ]);
     commit("Third");
-    expect(await told('image = "snapshot"\nbranch = "main"')).toEqual([
+    expect(await reported('image = "snapshot"\nbranch = "main"')).toEqual([
       'config.toml:5: warning: changelings.fixme-fairy.branch: the branch "main" has 2 commits that origin does not have, and agents on Modal clone it from there',
       "→ git -C <folder>/app push origin main",
     ]);
-    expect(await told('branch = "new"')).toEqual([
+    expect(await reported('branch = "new"')).toEqual([
       'config.toml:4: warning: changelings.fixme-fairy.branch: the branch "new" was never pushed to origin, and agents on Modal clone it from there',
       "→ git -C <folder>/app push origin new",
     ]);
     // A branch that is behind lacks nothing, and what is pinned is judged when it is pinned.
     own.git("-C", repo, "update-ref", "refs/remotes/origin/old", "main");
-    expect(await told('branch = "old"')).toEqual([]);
-    expect(await told('image = "pinned"')).toEqual([]);
+    expect(await reported('branch = "old"')).toEqual([]);
+    expect(await reported('image = "pinned"')).toEqual([]);
     const { fleet } = await own.load(onModal('repo = "app"'));
     expect(crons(fleet)[0]?.remote).toBe("https://github.com/me/app");
     own.git("-C", repo, "config", "branch.main.remote", "fork");

@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** What each sandbox does when it is told to end: it is unreachable, it says nothing, or it is there for so many looks. */
+/** What each sandbox does when it must end: it is unreachable, it does not answer, or it exists for so many more checks. */
 type Behaviour = "unreachable" | "silent" | number;
 
 /** Modal with running sandboxes; those that end by themselves record it. */

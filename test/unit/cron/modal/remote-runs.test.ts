@@ -201,7 +201,7 @@ describe("a run without a word of its end", () => {
   });
 
   it.each([
-    ["whose agent nobody told of has as long as the function that makes it", 60 + 15 + 13, "timed_out"],
+    ["whose agent is not recorded has as long as the function that creates it", 60 + 15 + 13, "timed_out"],
     ["and runs until then", 60 + 15 + 11, undefined],
   ])("%s", async (_what, minutes, outcome) => {
     const [run] = await until(minutes, hour, fired(id, 0));

@@ -26,7 +26,7 @@ const daemonOf = (title: string): Daemon => ({
   ...{ stateFile: join(home, title, "state.json"), programVersion: "1" },
 });
 
-describe("an installation's daemons are told apart by service managers, and the scheduler is found where it always was", () => {
+describe("service managers distinguish an installation's daemons, and the scheduler keeps its name", () => {
   it.each([
     ["scheduler", `.config/systemd/user/changelings-${installation}.service`, systemd],
     ["forwarding server", `.config/systemd/user/changelings-forwarding-server-${installation}.service`, systemd],

@@ -25,7 +25,7 @@ it("gives every character once, wherever the pieces begin again", () => {
   );
 });
 
-it("begins anew with another attempt", () => {
+it("begins again with another attempt", () => {
   const event: SessionEvent = { type: "text", cursor: 9, at: "", message: 1, attempt: 2, offset: 0, text: "again" };
   expect(withoutSeenText(event, { message: 1, attempt: 1, length: 50 })[0]).toEqual(event);
 });

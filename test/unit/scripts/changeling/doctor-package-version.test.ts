@@ -22,7 +22,7 @@ it.each([
   ["one package", ["imbue_mngr-0.3.0.dist-info", "imbue_mngr_modal-0.1.1.dist-info", "modal-1.5.4.dist-info"], "0.3.0"],
   ["what two installs left", ["imbue_mngr-0.3.0.dist-info", "imbue_mngr-0.2.0.dist-info"], undefined],
   ["another way of installing it", ["imbue_mngr"], undefined],
-])("tells the version of a command without starting it: %s", (name, packages, expected) => {
+])("finds the version of a command without starting it: %s", (name, packages, expected) => {
   expect(packageVersion("mngr", "imbue_mngr", `/nowhere:${environment(name, ...packages)}`)).toBe(expected);
 });
 

@@ -83,7 +83,7 @@ describe("the plan of a web changeling", () => {
       ),
       "The forwarding server changes\n  port: 8420 => 9000",
     ],
-  ])("tells of %s", (_what, changes, text) => {
+  ])("reports %s", (_what, changes, text) => {
     expect(planText(changes)).toBe(text);
   });
 

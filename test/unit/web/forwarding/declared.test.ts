@@ -90,7 +90,7 @@ describe("[forwarding]", () => {
     ["public_url = 'https://me:hunter2@x.y'", `public_url: ${notOrigin}`, 'write public_url = "https://x.y"'],
     ["public_url = 'https://192.0.2.1'", `public_url: ${noNames}`, 'write a name, or routing = "path"'],
     ["public_url = 'https://[2001:db8::1]'", `public_url: ${noNames}`, 'write a name, or routing = "path"'],
-  ])("%s is told", async (line, where, remedy) => {
+  ])("%s is reported", async (line, where, remedy) => {
     expect(await sandbox.diagnosticsOf(`[forwarding]\n${line}\n${web}`)).toEqual([
       `config.toml:2: forwarding.${where}`,
       `→ ${remedy}`,

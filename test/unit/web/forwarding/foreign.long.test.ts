@@ -49,12 +49,12 @@ describe("another site's page", () => {
     ["of another agent sends a form", "POST", { origin: "<bob>", "sec-fetch-site": "same-site" }, 403],
     ["of another agent shows a picture", "GET", { referer: "<bob>/", "sec-fetch-site": "same-site" }, 403],
     ["is followed by a link", "GET", linked, 200],
-  ])("%s", async (_, method, told, status) => {
+  ])("%s", async (_, method, sent, status) => {
     await using site = await openSite();
     const cookie = await enter(site, await site.login(ada));
     const { host } = new URL(site.server.url);
     const headers = Object.fromEntries(
-      Object.entries(told).map(([name, value]) => [
+      Object.entries(sent).map(([name, value]) => [
         name,
         value.replace("<main>", `http://${host}`).replace("<bob>", `http://${hostOf(site, bob.id)}`),
       ]),

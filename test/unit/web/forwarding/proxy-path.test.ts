@@ -21,7 +21,7 @@ import {
 const prefix = `/${agent.id}`;
 const element = `<script>${pageScript(prefix)}</script>`;
 const page = "<!doctype html><html><head><title>a</title></head><body>b</body></html>";
-const mended = `<!doctype html><html><head>${element}<title>a</title></head><body>b</body></html>`;
+const rewritten = `<!doctype html><html><head>${element}<title>a</title></head><body>b</body></html>`;
 const navigation = { headers: { "Sec-Fetch-Dest": "document", Accept: "text/html", "Accept-Encoding": "gzip" } };
 
 /** A front with a prefix, before an agent that says one thing; and what it was asked for. */
@@ -44,7 +44,7 @@ describe("a page where agents share an origin", () => {
   it("gets the script at the start of its head, and no length", async () => {
     const { url, asked } = await saying({ ...html, "Accept-Ranges": "bytes", ETag: '"1"' }, page);
     const reply = await ask(url, navigation);
-    expect(reply.body).toBe(mended);
+    expect(reply.body).toBe(rewritten);
     expect(Object.keys(reply.headers).sort()).toEqual(
       ["connection", "content-type", "date", "transfer-encoding", "vary"].sort(),
     );
@@ -54,8 +54,8 @@ describe("a page where agents share an origin", () => {
 
   it("gets it also for errors, frames and clients without Sec-Fetch-Dest", async () => {
     const { url } = await saying(html, page, 404);
-    expect((await ask(url, { headers: { "Sec-Fetch-Dest": "iframe" } })).body).toBe(mended);
-    expect((await ask(url, { headers: { Accept: "text/html" } })).body).toBe(mended);
+    expect((await ask(url, { headers: { "Sec-Fetch-Dest": "iframe" } })).body).toBe(rewritten);
+    expect((await ask(url, { headers: { Accept: "text/html" } })).body).toBe(rewritten);
   });
 
   it("allows the script in the agent's own policy", async () => {
@@ -119,7 +119,7 @@ describe("a page where agents share an origin", () => {
         { prefix },
       ),
     );
-    expect(await ask(`${front.url.origin}${prefix}/`, navigation)).toMatchObject({ status: 200, body: mended });
+    expect(await ask(`${front.url.origin}${prefix}/`, navigation)).toMatchObject({ status: 200, body: rewritten });
   });
 });
 

@@ -192,8 +192,8 @@ it.each([
   const [head = "", body] = answer.split("\r\n\r\n");
   expect([head.split("\r\n")[0], body]).toEqual([`HTTP/1.1 ${status}`, text]);
   expect(head).toMatch(/\r\nConnection: close\r\n|\r\nConnection: close$/);
-  const told = "helper did not answer WebSocket /chat: nothing answers at its server's address (ECONNREFUSED) (502)";
-  expect(front.log).toEqual(status.startsWith("502") ? [told] : []);
+  const logged = "helper did not answer WebSocket /chat: nothing answers at its server's address (ECONNREFUSED) (502)";
+  expect(front.log).toEqual(status.startsWith("502") ? [logged] : []);
 });
 
 it("times out if the agent does not answer", async () => {

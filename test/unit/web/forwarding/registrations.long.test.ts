@@ -29,7 +29,7 @@ it("a local agent's new registration applies, although the old server still resp
   expect(await portOf("ada")).toBe(String(before.port));
   register("ada", { web: after.port });
   await lab.eventually("the new one is used", async () => (await portOf("ada")) === String(after.port));
-  // The folder is made anew, as when its agent is.
+  // The folder is created again, as when its agent is.
   rmSync(join(lab.home, ".mngr", "agents", idOf("ada")), { recursive: true });
   register("ada", { web: last.port, api: before.port });
   await lab.eventually("the last one is used", async () => (await portOf("ada")) === String(last.port));
@@ -72,7 +72,7 @@ it("requests for one agent's unknown servers don't delay another's new one", asy
   expect(lab.calls("exec")).toBe(looks + 1);
 });
 
-/** In place of ssh: what it is told to forward is forwarded to the same port of this machine. */
+/** In place of ssh: each forwarding leads to the same port of this machine. */
 const fakeSsh = `#!/usr/bin/env node
 const { connect, createServer } = require("node:net");
 const [socket, host, port] = process.argv[process.argv.indexOf("-L") + 1].split(":");
