@@ -145,9 +145,10 @@ async function machineFiles(
   return files;
 }
 
+/** The person's setting of git, whatever the checkout of this project sets for its own commits. */
 async function gitConfig(name: string): Promise<string | undefined> {
   try {
-    const { stdout } = await promisify(execFile)("git", ["config", name]);
+    const { stdout } = await promisify(execFile)("git", ["config", name], { cwd: "/" });
     return stdout.trim() || undefined;
   } catch {
     return undefined;

@@ -40,12 +40,12 @@ describe("the journey on a Modal account", { timeout: 600_000 }, () => {
         .replace(/mngr-[0-9a-f]{32}|changelings-sandbox-test-[0-9a-f]{8}/g, "ENVIRONMENT")
         .replace(/\d+ s$/gm, "N s"),
     ).toBe(
-      `everything stands in the Modal environment ENVIRONMENT
+      `everything is in the Modal environment ENVIRONMENT
 deployed and verified, and the next preview shows no change: N s
-fired by its schedule, and its agent came to its end: N s
+fired by its schedule, and its agent finished: N s
 disabled: N s
-run by hand, with its secret; the failure is told, and what it printed: N s
-mended after somebody stopped it: N s
+run by hand, with its secret; its failure and its output are reported: N s
+repaired after somebody stopped it: N s
 destroyed: N s
 the environment ENVIRONMENT is removed
 sandboxes are in the Modal environment ENVIRONMENT

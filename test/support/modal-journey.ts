@@ -101,7 +101,7 @@ async function steps(
     deepStrictEqual([await stateOf("clock"), await stateOf("hand")], ["deployed", "deployed"]);
     deepStrictEqual(await test.preview(), {});
   });
-  await step("fired by its schedule, and its agent came to its end", async () => {
+  await step("fired by its schedule, and its agent finished", async () => {
     const run = await scheduledRun(test, "clock", signal);
     deepStrictEqual(run, { outcome: "no_changes", reason: "it made no commit", cause: { kind: "schedule" } });
   });

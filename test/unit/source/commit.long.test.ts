@@ -53,7 +53,7 @@ describe("the tip of a local branch", () => {
     const of = { repo: repository.folder, branch: "main" };
     expect(await tip(of, repository)).toEqual({
       commit: repository.git("rev-parse", "main"),
-      subject: `Fix ${"x".repeat(95)}`,
+      subject: `Fix ${"x".repeat(96)}`,
       isDirty: false,
       unpushed: 1,
       remote: "origin",
