@@ -30,6 +30,8 @@ export async function imageArguments({ docker, baseImage }: DockerEngine, name: 
     copyFileSync(process.execPath, join(context, "node"));
     copyFileSync(which("docker") ?? "", join(context, "docker"));
     const lines = [`FROM ${baseImage}`, "ADD python.tar /", "COPY node docker /usr/local/bin/"];
+    // An environment that uv has made has no pip.
+    lines.push(`RUN ${environment}/bin/python3 -m ensurepip`);
     const path = [`${environment}/bin`, "/usr/local/bin", "/usr/bin", "/bin"].join(":");
     writeFileSync(join(context, "Dockerfile"), [...lines, `ENV PATH=${path}`, ""].join("\n"));
     await docker("build", "--quiet", "--tag", name, context);
