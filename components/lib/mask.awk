@@ -62,31 +62,35 @@ function written(text,    at, c, size, out) {
   return out
 }
 
-# The pattern of a text in base64, if BEFORE other bytes precede it: the characters that the text alone determines, and the
-# characters before and after them that contain some of its bits.
-function base64(text, before,    at, code, bits, held, out, c, shared) {
-  held = before * 8
+# The base64 characters that a text alone determines, if BEFORE other bytes precede it. Sets `rest` to the number of bits of
+# the text that are left for one more character.
+function base64(text, before,    at, code, bits, out) {
+  rest = before * 8
   bits = 0
-  while (held >= 6) { held -= 6; out = out "A" }
+  while (rest >= 6) { rest -= 6; out = out "A" }
   for (at = 1; at <= length(text); at++) {
     bits = bits * 256 + ord[substr(text, at, 1)]
-    held += 8
-    while (held >= 6) {
-      held -= 6
-      code = int(bits / power[held])
-      bits -= code * power[held]
+    rest += 8
+    while (rest >= 6) {
+      rest -= 6
+      code = int(bits / power[rest])
+      bits -= code * power[rest]
       out = out substr(alphabet, code + 1, 1)
     }
   }
-  out = substr(out, before == 0 ? 1 : before + 2)
-  add_broken(out, 1)
-  text = ""
+  return substr(out, before == 0 ? 1 : before + 2)
+}
+
+# The pattern of a text in base64, if BEFORE other bytes precede it: also the characters before and after those that the text
+# determines, because they contain some of its bits.
+function base64_pattern(text, before,    at, out, c, shared, pattern) {
+  out = base64(text, before)
   for (at = 1; at <= length(out); at++) {
     c = substr(out, at, 1)
-    text = text (c == "+" ? "([+-]|%2[Bb])" : c == "/" ? "([/_]|%2[Ff])" : c)
+    pattern = pattern (c == "+" ? "([+-]|%2[Bb])" : c == "/" ? "([/_]|%2[Ff])" : c)
   }
   shared = "[A-Za-z0-9+/_-]?"
-  return (before == 0 ? "" : shared) text (held == 0 ? "" : shared)
+  return (before == 0 ? "" : shared) pattern (rest == 0 ? "" : shared)
 }
 
 # Keeps longer patterns first, because a shorter one may be a part of them.
@@ -126,12 +130,18 @@ function hide(secret,    lines, number, least, at, parts, total, each, before) {
       add(written(parts[each]), length(parts[each]))
       add_broken(parts[each], 0)
     }
+    if (total > 1) add_broken(lines[at], 0)
   }
   if (length(secret) < 6) return
   total = pieces(secret, 48, parts)
   for (each = 1; each <= total; each++)
     if (length(parts[each]) >= 6)
-      for (before = 0; before < 3; before++) add(base64(parts[each], before), length(parts[each]))
+      for (before = 0; before < 3; before++) {
+        add(base64_pattern(parts[each], before), length(parts[each]))
+        add_broken(base64(parts[each], before), 1)
+      }
+  # Where two pieces meet in one line, the end of each may be too short to be redacted.
+  if (total > 1) for (before = 0; before < 3; before++) add_broken(base64(secret, before), 1)
 }
 
 function next_index(text, part, after,    at) {
