@@ -81,10 +81,9 @@ function base64(text, before,    at, code, bits, out) {
   return substr(out, before == 0 ? 1 : before + 2)
 }
 
-# The pattern of a text in base64, if BEFORE other bytes precede it: also the characters before and after those that the text
-# determines, because they contain some of its bits.
-function base64_pattern(text, before,    at, out, c, shared, pattern) {
-  out = base64(text, before)
+# The pattern of OUT, the latest result of `base64`, with the characters before and after it, which contain some of the text's
+# bits.
+function base64_pattern(out, before,    at, c, shared, pattern) {
   for (at = 1; at <= length(out); at++) {
     c = substr(out, at, 1)
     pattern = pattern (c == "+" ? "([+-]|%2[Bb])" : c == "/" ? "([/_]|%2[Ff])" : c)
@@ -118,7 +117,7 @@ function pieces(text, most, parts,    count, size, at) {
   return count
 }
 
-function hide(secret,    lines, number, least, at, parts, total, each, before) {
+function hide(secret,    lines, number, least, at, parts, total, each, before, out) {
   number = split(secret, lines, /\r?\n/)
   # A short line among longer ones is not a secret by itself. Redacting it would remove half of the text.
   least = 4
@@ -137,8 +136,9 @@ function hide(secret,    lines, number, least, at, parts, total, each, before) {
   for (each = 1; each <= total; each++)
     if (length(parts[each]) >= 6)
       for (before = 0; before < 3; before++) {
-        add(base64_pattern(parts[each], before), length(parts[each]))
-        add_broken(base64(parts[each], before), 1)
+        out = base64(parts[each], before)
+        add(base64_pattern(out, before), length(parts[each]))
+        add_broken(out, 1)
       }
   # Where two pieces meet in one line, the end of each may be too short to be redacted.
   if (total > 1) for (before = 0; before < 3; before++) add_broken(base64(secret, before), 1)
