@@ -6,8 +6,8 @@ import { expect, test, vi } from "vitest";
 import { stopDaemon } from "../../components/host/supervision/supervise.ts";
 import { daemonOf, localNode, nodesOf } from "../../components/seed-agent/local/node.ts";
 import { localSeedAgents } from "../../components/seed-agent/local/provider.ts";
+import { freePort } from "../support/free-port.ts";
 import { seedSpec } from "../support/seed-spec.ts";
-import { freePort } from "../support/web-stack.ts";
 import { describeSeedProvider, type SeedProviderLab } from "./seed-provider.ts";
 
 async function open(): Promise<SeedProviderLab> {

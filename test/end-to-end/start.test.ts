@@ -10,11 +10,11 @@ import { devStack } from "../../scripts/stack/dev-stack.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { installationOf, pulumi } from "../../scripts/stack/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Program, runScript } from "../support/run-script.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
 import { followTutorial } from "../support/tutorial.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
-import { freePort } from "../support/web-stack.ts";
 
 let home: string;
 let env: NodeJS.ProcessEnv;

@@ -7,7 +7,8 @@ import * as z from "zod/mini";
 import { forwardingState } from "../../components/web/forwarding/state.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { openBrowser, type Person, type TestBrowser } from "../support/browser.ts";
-import { agentIdOf, freePort, loginUrl, probeRepository } from "../support/web-stack.ts";
+import { freePort } from "../support/free-port.ts";
+import { agentIdOf, loginUrl, probeRepository } from "../support/web-stack.ts";
 
 let stack: TestStack;
 let browser: TestBrowser;

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Program, runScript } from "../support/run-script.ts";
-import { freePort, probeRepository } from "../support/web-stack.ts";
+import { probeRepository } from "../support/web-stack.ts";
 
 let home: string;
 let env: NodeJS.ProcessEnv;

@@ -13,6 +13,7 @@ import { adminRequest, NotRunning } from "../../components/web/forwarding/admin-
 import { forwardingDrift } from "../../components/web/forwarding/installed-config.ts";
 import { forwardingState } from "../../components/web/forwarding/state.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
+import { freePort } from "../support/free-port.ts";
 import { endTmuxServer, hermeticEnvironment } from "./test-stack.ts";
 
 const installation = "forwarding-test";
@@ -165,12 +166,3 @@ it("is removed with all its files", async () => {
   // A destroy on a machine that has nothing of the stack is refused: the server may run on another one.
   expect(run("remove")).toMatchObject({ code: 1, stderr: expect.stringContaining("this machine has no files of") });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port: found } = probe.address() as AddressInfo;
-      probe.close(() => resolve(found));
-    });
-  });
-}

@@ -11,9 +11,9 @@ import { stopSessions } from "../../components/sandbox/sessions/supervise.ts";
 import { release } from "../../components/seed-agent/image/context.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
+import { freePort } from "../support/free-port.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
-import { freePort } from "../support/web-stack.ts";
 import { OtherProgram } from "./other-program.ts";
 
 let program: OtherProgram;

@@ -6,7 +6,7 @@ import { readSeedAgent } from "../../components/seed-agent/installed.ts";
 import { daemonOf, localNode } from "../../components/seed-agent/local/node.ts";
 import { installationOf } from "../../scripts/stack/stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
-import { freePort } from "../support/web-stack.ts";
+import { freePort } from "../support/free-port.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 let test: TestStack;

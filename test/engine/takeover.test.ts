@@ -7,8 +7,8 @@ import { readRuns } from "../../components/cron/local/records.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { installationOf } from "../../scripts/stack/stack.ts";
+import { freePort } from "../support/free-port.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
-import { freePort } from "../support/web-stack.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 const exported = z.looseObject({

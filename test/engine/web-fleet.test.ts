@@ -6,8 +6,8 @@ import * as z from "zod/mini";
 import { readRecord } from "../../components/web/agent/record.ts";
 import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 import { installationOf } from "../../scripts/stack/stack.ts";
+import { freePort } from "../support/free-port.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
-import { freePort } from "../support/web-stack.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 const outputs = z.object({

@@ -9,9 +9,10 @@ import { stopForwardingServer } from "../../components/web/forwarding/supervise.
 import { installationOf } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { imageArguments } from "../support/forwarding-image.ts";
+import { freePort } from "../support/free-port.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
-import { agentIdOf, freePort, loginUrl } from "../support/web-stack.ts";
+import { agentIdOf, loginUrl } from "../support/web-stack.ts";
 import { withDocker } from "../support/with-docker.ts";
 
 const inspected = z.object({

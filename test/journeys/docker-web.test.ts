@@ -9,9 +9,10 @@ import { installationOf } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { sampleArguments } from "../support/argument-sampler.ts";
 import { filesHolding } from "../support/files-holding.ts";
+import { freePort } from "../support/free-port.ts";
 import { GreeterRepo } from "../support/greeter.ts";
 import { visitor } from "../support/visitor.ts";
-import { driftOf, freePort } from "../support/web-stack.ts";
+import { driftOf } from "../support/web-stack.ts";
 import { withDocker } from "../support/with-docker.ts";
 
 await withDocker("a web changeling in Docker", ({ env, baseImage, end }) => {

@@ -4,10 +4,11 @@ import { modalToken } from "../../components/modal/token.ts";
 import { readRecord, type WebRecord } from "../../components/web/agent/record.ts";
 import { hostNameTag, mngrOnModal } from "../../components/web/modal/mngr-on-modal.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
+import { freePort } from "../support/free-port.ts";
 import { GreeterRepo } from "../support/greeter.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 import { visitor } from "../support/visitor.ts";
-import { driftOf, freePort } from "../support/web-stack.ts";
+import { driftOf } from "../support/web-stack.ts";
 
 describe.skipIf(process.getuid?.() !== 0)("a web changeling on Modal", { timeout: 600_000 }, () => {
   let emulator: Emulator;

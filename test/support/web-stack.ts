@@ -1,7 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
 import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "vitest";
 import * as z from "zod/mini";
@@ -9,16 +7,6 @@ import { readRecord } from "../../components/web/agent/record.ts";
 import { adminRequest } from "../../components/web/forwarding/admin-client.ts";
 import { checkout } from "../../scripts/setup/cache.mjs";
 import type { TestStack } from "../engine/test-stack.ts";
-import { portOf } from "./fault-proxy.ts";
-
-/** A port that is currently free. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A git repository of the agent in probe-agent.mjs, to be cloned. */
 export function probeRepository(folder: string): string {

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer, request } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -22,6 +22,7 @@ import type { SshAccess } from "../../../../components/mngr/client.ts";
 import type { Reach } from "../../../../components/web/forwarding/program/agents.ts";
 import { accepts } from "../../../../components/web/forwarding/program/discovery/probe.ts";
 import { sshTunnels, type Tunnels } from "../../../../components/web/forwarding/program/tunnels.ts";
+import { freePort } from "../../../support/free-port.ts";
 
 const sshd = "/usr/sbin/sshd";
 
@@ -202,13 +203,4 @@ async function eventually(what: string, isSo: () => boolean | Promise<boolean>):
     if (tries === 200) throw new Error(`not within 10 s: ${what}`);
     await sleep(50);
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createTcpServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
