@@ -4,6 +4,7 @@
 // program on a Node that strips types, in setup's environment. It is plain JavaScript without dependencies, because it
 // runs on the machine's own Node, before anything is installed.
 import { join } from "node:path";
+import { readArguments, usages } from "./setup/arguments.mjs";
 import { checkout } from "./setup/cache.mjs";
 import { endLike, passThrough } from "./setup/pass-through.mjs";
 import {
@@ -45,8 +46,18 @@ if (named === undefined) {
   process.stderr.write(`${problem}\nUsage: node scripts/launch.mjs ${Object.keys(COMMANDS).join(" | ")} [arguments]\n`);
   process.exitCode = 2;
 } else {
-  const { program, needs } = named;
-  const ready = findReady(needs) ?? (await setUp(needs));
+  if (!Object.hasOwn(usages, command) || readArguments(command, args) !== null) await launch(command, named);
+}
+
+/**
+ * @param {string} command
+ * @param {{ program: string, needs: "all" | "packages" | "node" }} named
+ */
+async function launch(command, { program, needs }) {
+  // Our own commands' help needs no more than their packages.
+  const isHelp = command !== "pulumi" && args.some((arg) => arg === "--help" || arg === "-h");
+  const level = isHelp && needs === "all" ? "packages" : needs;
+  const ready = findReady(level) ?? (await setUp(level));
   // For the commands in messages. Tests compare these verbatim where the caller's command is unknown.
   const called =
     command === "test" ? {} : { CHANGELINGS_CALLED: process.env.CHANGELINGS_CALLED ?? "npm run changeling --" };

@@ -6,11 +6,13 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { programFiles } from "../../components/seed-agent/image/context.ts";
+import { argumentsOf } from "../setup/arguments.mjs";
 import { projectFolder } from "../stack/project.ts";
 
 /** Modules that a program reads: what a seed agent's code is written against, and its first version. */
 const readAsText = /seed-agent\/program\/(seed\.d|first-version\/[^/]+)\.ts$/;
 
+argumentsOf("build");
 const dist = join(projectFolder, "dist");
 rmSync(dist, { recursive: true, force: true });
 const compiler = join(projectFolder, "node_modules", "typescript", "bin", "tsc");

@@ -5,9 +5,12 @@
  * Tests that start other programs (the engine, Commands, containers) are not counted, because what runs there is not seen.
  */
 import { startVitest } from "vitest/node";
+import { argumentsOf } from "../setup/arguments.mjs";
 import { checkout } from "../setup/cache.mjs";
 
 const gatePercent = 85;
+
+argumentsOf("coverage");
 
 const vitest = await startVitest("test", [], {
   root: checkout,

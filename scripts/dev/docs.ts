@@ -3,6 +3,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { argumentsOf } from "../setup/arguments.mjs";
 import { projectFolder } from "../stack/project.ts";
 import { fleetSchema } from "./docs/json-schema.ts";
 import { fleetReference } from "./docs/reference.ts";
@@ -37,16 +38,10 @@ function read(file: string): string | undefined {
   }
 }
 
-function main(args: readonly string[]): number {
-  const [flag] = args;
-  if (args.length > 1 || (flag !== undefined && flag !== "--check")) {
-    process.stderr.write(
-      "usage: npm run docs [-- --check]\nWith --check, stale files are reported and nothing is written.\n",
-    );
-    return 2;
-  }
+function main(): number {
+  const { values } = argumentsOf("docs");
   const stale = staleFiles(projectFolder);
-  if (flag === "--check") {
+  if (values["check"] === true) {
     for (const path of stale) process.stderr.write(`${path} is stale\n    → npm run docs\n`);
     return stale.length > 0 ? 1 : 0;
   }
@@ -59,4 +54,4 @@ function main(args: readonly string[]): number {
   return 0;
 }
 
-if (import.meta.main) process.exitCode = main(process.argv.slice(2));
+if (import.meta.main) process.exitCode = main();

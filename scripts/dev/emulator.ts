@@ -1,53 +1,31 @@
 /**
  * `npm run emulator`: runs Modal's emulator in the foreground, to try a fleet on provider `modal` without an account.
  */
-import { Command, InvalidArgumentError, Option } from "commander";
 import { type Emulator, startEmulator } from "../../test/support/modal-emulator.ts";
+import { argumentsOf } from "../setup/arguments.mjs";
 import { SetupError } from "../setup/progress.mjs";
 import { explain } from "../setup/run.mjs";
 
-interface Options {
-  readonly json?: true;
-  readonly reach?: readonly number[];
-  readonly run: "offline" | "pip";
+const { values } = argumentsOf("emulator");
+const runs = ["offline", "pip"] as const;
+
+const reach = [values["reach"] ?? []].flat().map(Number);
+const run = runs.find((each) => each === (values["run"] ?? "offline"));
+const wrongPort = reach.find((port) => !Number.isInteger(port) || port < 1 || port > 65_535);
+
+if (wrongPort !== undefined) refuse("--reach takes a port, from 1 to 65535");
+else if (run === undefined) refuse(`--run takes ${runs.join(" or ")}`);
+else await main(run);
+
+function refuse(why: string): void {
+  process.stderr.write(`error: ${why}\n`);
+  process.exitCode = 2;
 }
 
-const description = [
-  "Starts an emulator of Modal on this machine, prints the variables that point modal, mngr and changeling at it, and " +
-    "runs until Ctrl-C, which ends everything that it started. Schedules fire by the real clock. Apps, secrets, volumes and " +
-    "sandboxes are gone at the end.",
-  "It is for tests and trials, and not a security boundary: if it runs as root, programs in its containers can reach this machine.",
-  "Linux only; sandboxes with mngr agents need root.",
-].join("\n\n");
-
-const program = new Command("npm run emulator --")
-  .description(description)
-  .usage("[options]")
-  .helpOption("-h, --help", "print this")
-  .option("--json", "print the variables as one line of JSON")
-  .option("--reach <port>", "a port of this machine that sandboxes may reach, such as a git server's", addPort)
-  .addOption(
-    new Option(
-      "--run <steps>",
-      "which RUN steps of images are executed: only those that install nothing, or also those of pip",
-    )
-      .choices(["offline", "pip"])
-      .default("offline"),
-  )
-  .action(main);
-
-await program.parseAsync();
-
-function addPort(text: string, ports: readonly number[] = []): number[] {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError("A port is 1 to 65535.");
-  return [...ports, port];
-}
-
-async function main({ json, reach, run }: Options): Promise<void> {
+async function main(steps: (typeof runs)[number]): Promise<void> {
   let emulator: Emulator;
   try {
-    emulator = await startEmulator({ live: true, sandboxReaches: reach ?? [], run });
+    emulator = await startEmulator({ live: true, sandboxReaches: reach, run: steps });
   } catch (error) {
     const text =
       error instanceof SetupError ? explain(error) : `error: ${error instanceof Error ? error.message : error}`;
@@ -61,7 +39,7 @@ async function main({ json, reach, run }: Options): Promise<void> {
     void emulator.stop();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
-  process.stdout.write(json === true ? `${JSON.stringify(emulator.env)}\n` : shellText(emulator.env));
+  process.stdout.write(values["json"] === true ? `${JSON.stringify(emulator.env)}\n` : shellText(emulator.env));
   process.stderr.write(`Running; Ctrl-C ends it. What it holds: ${emulator.control.url}/state\n`);
   await emulator.ended;
   // Even if it ended by itself, to remove its files.

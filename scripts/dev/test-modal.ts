@@ -6,6 +6,7 @@ import { ModalError } from "../../components/modal/modal-error.ts";
 import { type ModalToken, modalToken, noTokenRemedy } from "../../components/modal/token.ts";
 import { type JourneyOptions, modalJourney } from "../../test/support/modal-journey.ts";
 import { sandboxJourney } from "../../test/support/sandbox-journey.ts";
+import { argumentsOf } from "../setup/arguments.mjs";
 
 const repoVariable = "CHANGELINGS_TEST_REPO";
 
@@ -21,12 +22,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const [only, ...others] = process.argv.slice(2);
+  const { operands: only } = argumentsOf("test-modal");
   const chosen = Object.entries(journeys).flatMap(([name, journey]) =>
-    only === undefined || only === name ? [journey] : [],
+    only.length === 0 || only.includes(name) ? [journey] : [],
   );
-  if (chosen.length === 0 || others.length > 0)
-    return refuse(`usage: npm run test:modal [-- ${Object.keys(journeys).join("|")}]`);
   const token = ownToken();
   if (typeof token === "string") return refuse(token);
   const repo = process.env[repoVariable];

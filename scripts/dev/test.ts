@@ -5,6 +5,7 @@
  */
 import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
 import { startWarmMngr } from "../../test/support/warm-mngr/warm-mngr.ts";
+import { argumentsOf } from "../setup/arguments.mjs";
 import { checkout } from "../setup/cache.mjs";
 import { findChromium } from "../setup/chromium.ts";
 import { setUpDocker } from "../setup/docker.ts";
@@ -26,7 +27,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-const args = process.argv.slice(2);
+const { operands: args } = argumentsOf("test");
 const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
 
 // A test that needs these would set them up too, but within its timeout and without showing progress.

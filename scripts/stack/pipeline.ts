@@ -22,6 +22,7 @@ interface Options {
 
 const program = new Command("npm run pipeline --")
   .description("What a CI job does with a fleet that is kept in a repository. See docs/how-to/pipelines.md.")
+  .addHelpText("after", examples("preview --stack prod", "preview --help"))
   .showHelpAfterError("(add --help for the options)")
   .exitOverride();
 

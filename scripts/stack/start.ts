@@ -7,15 +7,12 @@ import { listingsOf, listText } from "../changeling/commands/list.ts";
 import { inspected } from "../changeling/context.ts";
 import { firedFirst } from "../changeling/cron/fire-first.ts";
 import { kindsOn } from "../changeling/kinds.ts";
+import { argumentsOf } from "../setup/arguments.mjs";
 import { withLock } from "../setup/lock.mjs";
 import { ensureDevStack } from "./dev-stack.ts";
 import { commandsOn, installationOf, pulumi } from "./stack.ts";
 
-if (process.argv.length > 2) {
-  printNote("usage: npm start\nIt takes no options. It applies the fleet file ~/.changelings/dev/fleet.toml\n");
-  process.exit(process.argv.includes("--help") ? 0 : 2);
-}
-
+argumentsOf("start");
 try {
   await start();
 } catch (error) {

@@ -5,28 +5,13 @@ import { installationPaths } from "../../components/host/installation-paths.ts";
 import { kinds } from "../../components/kinds.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
 import { exportedState } from "../../components/stack/state.ts";
+import { argumentsOf } from "../setup/arguments.mjs";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { devFolder, devStack, exampleChangelings, exampleFleet } from "./dev-stack.ts";
 import { leftovers, remaining, removeInstallation } from "./remove-installation.ts";
 import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
 
-const usage = `usage: npm stop [-- --data]
-
-Removes what npm start created: the stack, its scheduler and servers, the demo repository and the example's agents.
-It keeps a fleet file that you changed, the repositories and data of web changelings that you deployed (also of removed
-ones), the memory of your sandboxes' repositories, and the data of seed agents. It prints where they are, and npm start
-uses them again.
-
-  --data  also delete what is kept otherwise
-`;
-
-const args = process.argv.slice(2);
-const isData = args.includes("--data");
-if (args.some((arg) => arg !== "--data")) {
-  const isHelp = args.some((arg) => arg === "--help" || arg === "-h");
-  process[isHelp ? "stdout" : "stderr"].write(usage);
-  process.exit(isHelp ? 0 : 2);
-}
+const isData = argumentsOf("stop").values["data"] === true;
 
 try {
   if (isThere()) await stop();

@@ -43,7 +43,7 @@ function wrongChangeling(group: Command, name: string, rest: string): string | u
   return flagsOf(rest).find((flag) => !known.has(flag));
 }
 
-/** The other scripts have no table of their options: their --help has to name them. */
+/** The --help of the other scripts has to name their options. */
 function wrongArguments(script: string, rest: string): string | undefined {
   const words = rest.split(/\s+/).filter((word) => /^-|^[a-z]/.test(word) && word !== "--help");
   if (words.length === 0) return;
@@ -64,23 +64,16 @@ function helpOf(script: string, ...args: string[]): string {
   const known = helps.get(key);
   if (known !== undefined) return known;
   const file = /launch\.mjs (\S+)/.exec(scripts[script] ?? "")?.[1] ?? script;
-  let help: string;
-  try {
-    help = execFileSync(process.execPath, [join(projectFolder, "scripts/launch.mjs"), file, ...args, "--help"], {
-      cwd: projectFolder,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-      env: {
-        PATH: process.env["PATH"],
-        HOME: process.env["HOME"],
-        CHANGELINGS_CACHE: process.env["CHANGELINGS_CACHE"],
-      },
-    });
-  } catch (error) {
-    // `npm run docs` knows no --help and prints its usage to stderr.
-    const { stderr } = z.object({ stderr: z.string() }).parse(error);
-    help = stderr;
-  }
+  const help = execFileSync(process.execPath, [join(projectFolder, "scripts/launch.mjs"), file, ...args, "--help"], {
+    cwd: projectFolder,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
+      CHANGELINGS_CACHE: process.env["CHANGELINGS_CACHE"],
+    },
+  });
   helps.set(key, help);
   return help;
 }

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, test } from "vitest";
+import { usages } from "../../../scripts/setup/arguments.mjs";
 import { checkout } from "../../../scripts/setup/cache.mjs";
 import { startOf } from "../../../scripts/setup/processes.mjs";
 
@@ -21,19 +23,32 @@ describe("the launcher", () => {
     expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: `${problem}\n${usage}\n` });
   });
 
-  test("shows the help of setup without setting anything up", () => {
-    const { status, stdout } = spawnSync(process.execPath, [launcher, "setup", "--help"], {
+  // Neither a cache nor programs: what needs them would fail, or create the cache.
+  const env = { PATH: "", HOME: "/nonexistent" };
+
+  test.each(Object.keys(usages))("shows the help of %s before setup", (command) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, command, "--help"], {
       encoding: "utf8",
-      env: { PATH: "", HOME: "/nonexistent" },
+      env,
     });
-    expect(status).toBe(0);
-    expect(stdout).toMatch(/^Usage: npm run setup -- \[options\]\n/);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(/^Usage: npm [\s\S]*\nExamples:\n {2}npm /);
   });
 
-  test("refuses a wrong option of setup with 2", () => {
-    const { status, stderr } = spawnSync(process.execPath, [launcher, "setup", "--nope"], { encoding: "utf8" });
-    expect(status).toBe(2);
-    expect(stderr).toContain("Unknown option '--nope'");
+  test("refuses a wrong option before setup", () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, "start", "--nope"], {
+      encoding: "utf8",
+      env,
+    });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: unknown option --nope\n\nUsage: npm start\n/);
+  });
+
+  test("every command has a table of its arguments, or reads them itself", () => {
+    const commands = [...readFileSync(launcher, "utf8").matchAll(/^ {2}"?([\w-]+)"?: \{ program:/gm)].map(
+      ([, name = ""]) => name,
+    );
+    expect(new Set(commands)).toEqual(new Set([...Object.keys(usages), "changeling", "pulumi", "pipeline"]));
   });
 });
 

@@ -223,7 +223,12 @@ describe("npm run docs", () => {
     using sandbox = new Sandbox();
     for (const folder of ["scripts/dev/docs", "components"])
       cpSync(join(projectFolder, folder), join(sandbox.folder, folder), { recursive: true });
-    for (const file of ["scripts/dev/docs.ts", "scripts/stack/project.ts", "package.json"])
+    for (const file of [
+      "scripts/dev/docs.ts",
+      "scripts/stack/project.ts",
+      "scripts/setup/arguments.mjs",
+      "package.json",
+    ])
       cpSync(join(projectFolder, file), join(sandbox.folder, file));
     symlinkSync(join(projectFolder, "node_modules"), join(sandbox.folder, "node_modules"));
     mkdirSync(join(sandbox.folder, "changelings"));
