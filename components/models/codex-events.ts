@@ -117,7 +117,8 @@ export class CodexRun {
 
   #fail(message: string): void {
     this.#failure = message;
-    if (statusIn(message) === 401) this.#keyIsRejected = true;
+    // After a 401, the CLI asks the command that gave it the key for another one, which fails.
+    if (statusIn(message) === 401 || message.includes("provider auth command ")) this.#keyIsRejected = true;
   }
 }
 

@@ -152,11 +152,16 @@ it("ends the tool's processes when it is cancelled, and leaves the conversation 
   expect(lastBody()).toContain("my name is Ada");
 });
 
-it("has no key in an argument list, a tool's environment, a file or an error", async () => {
+it("has no key in an argument list, a tool's or the CLI's own environment, a file or an error", async () => {
   const sandbox = lab.sandbox();
   const runtime = await lab.initialized(sandbox, { env: { GITHUB_TOKEN: "ghp_declared0123456789" } });
-  const { events } = await execute(runtime, `${shell("env")}\n@@say done`);
-  expect(only(events, "tool_result")[0]?.output).toContain("ghp_declared0123456789");
+  const cli = "tr '\\0' '\\n' </proc/$PPID/environ";
+  const { events } = await execute(runtime, `${shell(`env; ${cli}; ls -A ~/.changelings/codex`)}\n@@say done`);
+  const output = only(events, "tool_result")[0]?.output;
+  expect(output).toContain("ghp_declared0123456789");
+  expect(output).toMatch(/^CODEX_HOME=.*[^]*^CODEX_HOME=/m);
+  expect(output).toMatch(/^config\.toml$/m);
+  expect(output).not.toMatch(/^key$/m);
   expect(JSON.stringify(events)).not.toContain(apiKey);
   expect(sandbox.execs.flatMap(({ argv }) => argv).join(" ")).not.toContain(apiKey);
   expect(filesHolding(apiKey, sandbox.home)).toEqual([]);

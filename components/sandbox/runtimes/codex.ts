@@ -11,6 +11,9 @@ type State = z.output<typeof codexState>;
 /**
  * Of the CLI's own files, only the conversations are kept from one prompt to the next, because the agent can write to all of
  * them: `.env`, for instance, would set the next prompt's environment.
+ *
+ * The key is passed through a pipe that one reader empties: every program that the agent starts could read it in the CLI's
+ * environment, in `/proc`. The CLI reads it for its first request to the API, before the agent can start a program.
  */
 const script = `
 set -eu
@@ -21,10 +24,17 @@ cd "$CODEX_HOME"
 for file in * .[!.]* ..?*; do test "$file" = sessions || rm -rf "./$file"; done
 printf '%s' "$RUNTIME_CONFIG" >config.toml
 if [ -f /app/AGENTS.md ]; then cat /app/AGENTS.md >AGENTS.md; fi
+mkfifo key
+printf '%s' "$RUNTIME_KEY" >key 2>/dev/null </dev/null &
 cd "$OLDPWD"
-unset RUNTIME_CONFIG
+unset RUNTIME_CONFIG RUNTIME_KEY
 exec codex "$@"
 `;
+
+/** Prints the key, once. The CLI asks again only if the API rejects the key. */
+const takeKey = `cd "$CODEX_HOME"
+test -p key || { echo "the API rejects the key" >&2; exit 1; }
+exec 3<key; rm key; cat <&3`;
 
 const codex: Cli<CodexOptions, State> = {
   name: "codex",
@@ -42,7 +52,7 @@ const codex: Cli<CodexOptions, State> = {
       ...(resumed === undefined ? [] : [resumed.thread]),
       "-",
     ],
-    env: { ...prompt.env, [prompt.key.name]: prompt.key.value, RUNTIME_CONFIG: configOf(prompt) },
+    env: { ...prompt.env, RUNTIME_KEY: prompt.key.value, RUNTIME_CONFIG: configOf(prompt) },
     stdin: prompt.text,
   }),
   turn: (emit, resumed) => new CodexTurn(emit, resumed),
@@ -63,7 +73,7 @@ export class CodexCliRuntime extends CliRuntime<CodexOptions, State> {
 
 export default (): AgentRuntime => new CodexCliRuntime();
 
-function configOf({ options, config, key, env, serversAreOptional }: Prompt<CodexOptions>): string {
+function configOf({ options, config, env, serversAreOptional }: Prompt<CodexOptions>): string {
   return stringify({
     ...(options.model === undefined ? {} : { model: options.model }),
     ...(options.reasoning_effort === undefined ? {} : { model_reasoning_effort: options.reasoning_effort }),
@@ -77,11 +87,11 @@ function configOf({ options, config, key, env, serversAreOptional }: Prompt<Code
         name: "changelings",
         base_url: options.base_url ?? "https://api.openai.com/v1",
         wire_api: "responses",
-        env_key: key.name,
+        auth: { command: "/bin/sh", args: ["-c", takeKey], refresh_interval_ms: 0 },
         stream_idle_timeout_ms: options.idle_timeout_seconds * 1000,
       },
     },
-    // The agent's programs get the declared secrets, but not the API's key.
+    // The agent's programs get the declared secrets. The API's key is not among the CLI's variables.
     shell_environment_policy: { inherit: "all", ignore_default_excludes: true, exclude: [...codexKeys] },
     mcp_servers: Object.fromEntries(
       Object.entries(config.mcpServers).map(([name, server]) => [
