@@ -159,7 +159,7 @@ it("has no key in an argument list, a tool's or the CLI's own environment, a fil
   const { events } = await execute(runtime, `${shell(`env; ${cli}; ls -A ~/.changelings/codex`)}\n@@say done`);
   const output = only(events, "tool_result")[0]?.output;
   expect(output).toContain("ghp_declared0123456789");
-  expect(output).toMatch(/^CODEX_HOME=.*[^]*^CODEX_HOME=/m);
+  expect(output?.match(/^CODEX_HOME=/gm)).toHaveLength(2);
   expect(output).toMatch(/^config\.toml$/m);
   expect(output).not.toMatch(/^key$/m);
   expect(JSON.stringify(events)).not.toContain(apiKey);
