@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stopScheduler } from "../../../components/cron/local/supervise.ts";
 import { devFolder, devStack, ensureDevStack } from "../../stack/dev-stack.ts";
@@ -77,10 +77,24 @@ export async function makeBareStack(folder: string, count: number, env: NodeJS.P
   mkdirSync(join(folder, "backend"));
   const bareEnv = {
     ...env,
+    ...ownFolders(folder, env),
     PULUMI_BACKEND_URL: `file://${join(folder, "backend")}`,
     PULUMI_CONFIG_PASSPHRASE: "bench",
     PULUMI_SKIP_UPDATE_CHECK: "true",
   };
   await timed("pulumi", ["stack", "init", "dev"], { cwd: folder, env: bareEnv });
   return (verb: string[]) => spentBy("pulumi", [...verb, "--stack", "dev"], { cwd: folder, env: bareEnv });
+}
+
+/**
+ * The bare program's own folders for what both programs would otherwise share or lack: Node's compiled code, which they
+ * would overwrite in turn because their V8 flags differ, and a PULUMI_HOME in which the CLI logs, as it does by default.
+ */
+function ownFolders(folder: string, { PULUMI_HOME }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = { NODE_COMPILE_CACHE: join(folder, "compiled") };
+  if (PULUMI_HOME === undefined) return own;
+  const home = join(folder, "pulumi-home");
+  mkdirSync(home);
+  symlinkSync(join(PULUMI_HOME, "plugins"), join(home, "plugins"));
+  return { ...own, PULUMI_HOME: home };
 }
