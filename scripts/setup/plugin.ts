@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { installPlugin } from "../plugins/install.ts";
+import { turnOffLogs } from "../plugins/logs.ts";
 import { cacheFolder, keyOf, versions } from "./cache.mjs";
 import { answers } from "./download.ts";
 import { installInPlace } from "./install.mjs";
@@ -35,6 +36,7 @@ export async function findPlugins(pulumi: string, node: string): Promise<PulumiH
     );
     const names = ["command", "docker"] as const;
     await Promise.all(names.map((name) => installPlugin(name, { pulumiHome, node, ownPulumiHome: own })));
+    await turnOffLogs(pulumiHome);
   });
   return { pulumiHome, ownPulumiHome: own };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -44,6 +44,11 @@ test("if the server does not have it, the stand-ins are installed, in a private 
   const docker = join(found.pulumiHome, "plugins/resource-docker-v5.2.0/pulumi-resource-docker");
   expect(existsSync(docker)).toBe(true);
   expect(existsSync(own())).toBe(false);
+});
+
+test("Pulumi's CLI can't log into the private PULUMI_HOME", async () => {
+  const { pulumiHome } = await find(machine.program("pulumi", "exit 255"));
+  expect(statSync(join(pulumiHome, "logs")).isFile()).toBe(true);
 });
 
 test("a server that can't be reached is not waited for", async () => {
