@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { type ClaudeEventOf, ClaudeRun, claudeEvent, claudeInput, claudeKeys } from "../../models/claude-events.ts";
 import type { Turn } from "./cli-runtime.ts";
+import { RecentIds } from "./recent-ids.ts";
 import { RuntimeError, type RuntimeEvent } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
 
@@ -31,8 +32,8 @@ export class ClaudeTurn implements Turn<State> {
   readonly #emit: (event: RuntimeEvent) => void;
   readonly #costBefore: number;
   readonly #speech: Speech;
-  readonly #streamed = new Set<string>();
-  readonly #running = new Set<string>();
+  readonly #streamed = new RecentIds();
+  readonly #running = new RecentIds();
   #used = { inputTokens: 0, outputTokens: 0 };
   readonly #run = new ClaudeRun();
   state: State | undefined;

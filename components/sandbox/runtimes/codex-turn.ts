@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as z from "zod/mini";
 import { type CodexItem, CodexRun, codexEvent, codexItem, codexKeys } from "../../models/codex-events.ts";
 import type { Turn } from "./cli-runtime.ts";
+import { RecentIds } from "./recent-ids.ts";
 import { RuntimeError, type RuntimeEvent } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
 
@@ -22,8 +23,8 @@ export class CodexTurn implements Turn<State> {
   readonly #speech: Speech;
   /** The CLI numbers its items from 0 in each run. */
   readonly #prefix = randomUUID().slice(0, 8);
-  readonly #started = new Set<string>();
-  readonly #running = new Set<string>();
+  readonly #started = new RecentIds();
+  readonly #running = new RecentIds();
   readonly #run = new CodexRun();
   state: State | undefined;
 

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { claudeInput, claudeTokens } from "../../models/claude-events.ts";
 import { rejectedKey, textBlock, textOf, toolResult, toolUse } from "./claude-turn.ts";
 import type { Turn } from "./cli-runtime.ts";
+import { RecentIds } from "./recent-ids.ts";
 import { RuntimeError, type RuntimeEvent, runtimeErrorCodes } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
 
@@ -10,6 +11,9 @@ export const mngrState = z.object({
   agent: z.string().check(z.regex(/^agent-[0-9a-f]{32}$/)),
 });
 type State = z.output<typeof mngrState>;
+
+/** The most messages of one prompt whose usage is counted. */
+const maxMessages = 10_000;
 
 const blocks = z.array(z.looseObject({ type: z.string() }));
 
@@ -30,7 +34,7 @@ const claudeRecord = z.discriminatedUnion("type", [
     isApiErrorMessage: z.nullish(z.boolean()),
     error: z.nullish(z.string()),
     message: z.object({
-      id: z.optional(z.string()),
+      id: z.optional(z.string().check(z.maxLength(200))),
       content: blocks,
       usage: z.catch(z.optional(claudeTokens), undefined),
     }),
@@ -51,12 +55,12 @@ const line = z.discriminatedUnion("type", [
 export class MngrTurn implements Turn<State> {
   readonly #emit: (event: RuntimeEvent) => void;
   readonly #speech: Speech;
-  readonly #running = new Set<string>();
+  readonly #running = new RecentIds();
   readonly #usage = new Map<string, { inputTokens: number; outputTokens: number }>();
   /** When the driver began, as ISO 8601. */
   #began: string | undefined;
   /** mngr may collect a record twice. */
-  readonly #seen = new Set<string>();
+  readonly #seen = new RecentIds();
   /** Records of earlier prompts come first if their agent was killed. */
   #isOfPrompt = false;
   #answer: string | undefined;
@@ -152,7 +156,7 @@ export class MngrTurn implements Turn<State> {
       return;
     }
     // Each block of a message is a record of its own, with the usage of the whole message.
-    if (usage !== undefined)
+    if (usage !== undefined && (this.#usage.has(id) || this.#usage.size < maxMessages))
       this.#usage.set(id, { inputTokens: claudeInput(usage), outputTokens: usage.output_tokens ?? 0 });
     for (const block of content) {
       const text = textBlock.safeParse(block);
