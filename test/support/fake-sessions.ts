@@ -9,7 +9,8 @@ import {
   type ServiceFile,
   type SessionView,
 } from "../../components/sandbox/sessions/protocol.ts";
-import { type Caller, type FakeSession, now, PlayedSession } from "./fake-session.ts";
+import { startOf } from "../../components/sandbox/sessions/runner/process-identity.ts";
+import { type Caller, type FakeSession, PlayedSession } from "./fake-session.ts";
 
 /** A session service in this process that implements the protocol and executes nothing: the test says what happens. */
 export interface FakeSessions extends AsyncDisposable {
@@ -39,7 +40,12 @@ export async function startFakeSessions(): Promise<FakeSessions> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    file: { version: 1, url: `http://127.0.0.1:${port}`, token, workerd: { pid: process.pid, startedAt: now() } },
+    file: {
+      version: 1,
+      url: `http://127.0.0.1:${port}`,
+      token,
+      workerd: { pid: process.pid, startedAt: startOf(process.pid) ?? "" },
+    },
     asked,
     session(options = {}) {
       const { id = (sessions.size + 1).toString(16).padStart(20, "a") } = options;

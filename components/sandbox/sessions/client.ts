@@ -19,6 +19,7 @@ import {
   sessionSummary,
   sessionView,
 } from "./protocol.ts";
+import { isServing } from "./runner/process-identity.ts";
 import { type TextSeen, withoutSeenText } from "./seen-text.ts";
 
 /** The session service rejected a request or could not execute it. */
@@ -169,12 +170,13 @@ class Connection {
       if (service === undefined) throw notRunning();
       const { body = null, headers, signal = AbortSignal.timeout(answerMs) } = options;
       try {
+        if (!isServing(service)) throw new TypeError("its process does not run");
         const person = { authorization: `Bearer ${service.token}`, [personHeader]: encodeURIComponent(this.#person) };
         const response = await fetch(service.url + path, { method, body, signal, headers: { ...person, ...headers } });
         if (response.ok) return response;
         throw await errorIn(response);
       } catch (error) {
-        // Only a connection that failed is a TypeError.
+        // Only if the service can't be reached.
         if (!(error instanceof TypeError)) throw error;
         if (Date.now() > end) throw service.workerd === undefined ? unreachable(service.url, error) : notRunning(error);
         await sleep(pause, undefined, options.signal === undefined ? {} : { signal: options.signal });

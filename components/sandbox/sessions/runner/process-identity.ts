@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import type { ServiceFile } from "../protocol.ts";
 
 /**
  * When a process started, in the system's own format. A pid alone does not identify a process, because pids are reused.
@@ -22,4 +23,12 @@ export function startOf(pid: number): string | undefined {
     env: { LC_ALL: "C" },
   });
   return status === 0 ? stdout.trim() || undefined : undefined;
+}
+
+/**
+ * Whether a service may be sent its owner's token: its workerd still runs, or it is on Cloudflare. While workerd does not run,
+ * another user's program can listen on its port.
+ */
+export function isServing({ workerd }: Pick<ServiceFile, "workerd">): boolean {
+  return workerd === undefined || startOf(workerd.pid) === workerd.startedAt;
 }

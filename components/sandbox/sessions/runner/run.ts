@@ -7,6 +7,7 @@ import { readDeployed } from "../cloudflare/deployed.ts";
 import { readServiceFile, serviceFilePath } from "../folder.ts";
 import { personHeader, type ServiceFile } from "../protocol.ts";
 import { Link } from "./link.ts";
+import { isServing } from "./process-identity.ts";
 import { Records, recordsPath } from "./records.ts";
 import { Runs } from "./runs.ts";
 import { CannotSleep, Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
@@ -42,6 +43,7 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   const secret = randomBytes(32).toString("hex");
   const { server, port } = await startRunnerServer({ runs, sandboxes, secret, log });
   let service: ServiceFile | undefined;
+  const serving = () => (service !== undefined && isServing(service) ? service : undefined);
   const onReady = (ready: ServiceFile) => {
     service = ready;
     // Sessions whose messages were being executed. The others have an alarm.
@@ -50,7 +52,7 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   const objects = await startObjects({ folder, log, port, secret, onReady });
   service = readServiceFile(folder);
   // The sessions work without their page.
-  const page = await startPage({ folder, log, service: () => service, settings: readPageSettings(folder) }).catch(
+  const page = await startPage({ folder, log, service: serving, settings: readPageSettings(folder) }).catch(
     (error: unknown): RunningPage | undefined => {
       log(`the page could not be started: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
@@ -58,10 +60,11 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   );
   /** Informs sessions whose sandbox fell asleep or woke up. If that fails, the next check does it again. */
   function reportSleep(): void {
-    if (service === undefined) return;
+    const running = serving();
+    if (running === undefined) return;
     for (const { id, is_asleep: isAsleep, snapshot } of records.unreported()) {
       const change = { isAsleep: isAsleep === 1, snapshot: snapshot ?? undefined };
-      call(service, id, "sandbox", change, unknownSession)
+      call(running, id, "sandbox", change, unknownSession)
         .then(() => records.saveReported(id, isAsleep))
         .catch(() => {});
     }
@@ -95,7 +98,10 @@ export async function startSessionService(options: SessionServiceOptions): Promi
     }
     reportSleep();
   };
-  const timer = setInterval(() => service !== undefined && check(service), checkEveryMs);
+  const timer = setInterval(() => {
+    const running = serving();
+    if (running !== undefined) check(running);
+  }, checkEveryMs);
   return async () => {
     clearInterval(timer);
     await page?.close();

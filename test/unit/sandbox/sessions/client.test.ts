@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { writePrivateFile } from "../../../../components/host/files.ts";
 import { openSessions } from "../../../../components/sandbox/sessions/client.ts";
@@ -40,4 +41,14 @@ it("says that no service runs", async () => {
   await expect(openSessions({ folder, person: "Ada" }).list()).rejects.toThrow(
     "the session service is not running; start it with: pulumi up",
   );
+});
+
+it("does not send the owner's token to what listens on the service's port while the service does not run", async () => {
+  const ended = { pid: process.pid, startedAt: "before this process" };
+  writePrivateFile(serviceFilePath(folder), JSON.stringify({ ...service.file, workerd: ended }));
+  const listed = openSessions({ folder, person: "Ada" }).list();
+  await sleep(300);
+  expect(service.asked).toEqual([]);
+  writePrivateFile(serviceFilePath(folder), JSON.stringify(service.file));
+  expect(await listed).toEqual([]);
 });
