@@ -4,7 +4,7 @@ import { checkout } from "./cache.mjs";
 import { toolchain } from "./environment.ts";
 import { withLock } from "./lock.mjs";
 import { SetupError } from "./progress.mjs";
-import { findPython } from "./python.ts";
+import { pythonInUse } from "./python.ts";
 import { installPythonLock } from "./python-environment.ts";
 import { which } from "./toolchain.mjs";
 import { installPackagesOfSystem, packageManager, pathOfRoot, remedy, withoutStartingServices } from "./tools.ts";
@@ -43,7 +43,7 @@ export async function setUpEmulator(): Promise<EmulatorSetup> {
   }
   await installEmulatorTools();
   const title = "Installing the Modal emulator's Python packages (half a minute, once)";
-  const folder = await installPythonLock("-emulator", title, await findPython());
+  const folder = await installPythonLock("-emulator", title, await pythonInUse());
   return {
     python: join(folder, "bin/python"),
     clientPython: toolchain().python,

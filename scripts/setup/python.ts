@@ -1,10 +1,10 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { versions } from "./cache.mjs";
 import { SetupError, step } from "./progress.mjs";
 import { run } from "./run.mjs";
-import { which } from "./toolchain.mjs";
+import { readToolchain, which } from "./toolchain.mjs";
 import { installPackagesOfSystem, outputOf, packageManager, remedy } from "./tools.ts";
 
 export interface Python {
@@ -39,6 +39,22 @@ export async function findPython(): Promise<Python> {
         ? remedy(packages)
         : "This system has no package of it. Install one with: curl -LsSf https://astral.sh/uv/install.sh | sh && uv python install 3.12",
   });
+}
+
+/**
+ * The Python of mngr's environment if that is set up, which costs no process, else `findPython`. For the environments of
+ * tests and checks.
+ */
+export async function pythonInUse(): Promise<Python> {
+  const environment = readToolchain()?.python;
+  return (environment === undefined ? null : pythonOf(dirname(dirname(environment)))) ?? (await findPython());
+}
+
+/** The Python that an environment was created with, if it still exists. */
+function pythonOf(environment: string): Python | null {
+  const text = readFileSync(join(environment, "pyvenv.cfg"), "utf8");
+  const [path, version] = ["executable", "version"].map((key) => new RegExp(`^${key} = (.+)$`, "m").exec(text)?.[1]);
+  return path !== undefined && version !== undefined && existsSync(path) ? { path, version } : null;
 }
 
 /** The first Python on PATH or in pyenv that is new enough. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { findPython } from "./python.ts";
+import { pythonInUse } from "./python.ts";
 import { installPythonLock } from "./python-environment.ts";
 import { which } from "./toolchain.mjs";
 
@@ -7,5 +7,5 @@ import { which } from "./toolchain.mjs";
 export async function findShellcheck(): Promise<string> {
   const own = which("shellcheck");
   if (own !== null) return own;
-  return join(await installPythonLock("-shellcheck", "Installing shellcheck", await findPython()), "bin/shellcheck");
+  return join(await installPythonLock("-shellcheck", "Installing shellcheck", await pythonInUse()), "bin/shellcheck");
 }

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { findPython } from "../../../../scripts/setup/python.ts";
+import { findPython, pythonInUse } from "../../../../scripts/setup/python.ts";
+import { commandPluginFolder, toolchainFile } from "../../../../scripts/setup/toolchain.mjs";
 import { useMachine, writeProgram } from "../../../support/setup.ts";
 
 const machine = useMachine();
@@ -13,6 +14,24 @@ const pyenv = (version: string): string => {
 };
 
 describe("Python", () => {
+  test("for tests and checks is the one that mngr's environment was made with, without a search", async () => {
+    const found = machine.program("python3", ...pretends("3.13.2"));
+    expect(await pythonInUse()).toEqual({ path: found, version: "3.13.2" });
+    const path = pyenv("3.12.1");
+    const environment = join(machine.folder, "environment");
+    const python = writeProgram(join(environment, "bin"), "python", "exit 1");
+    writeFileSync(join(environment, "pyvenv.cfg"), `home = /x\nversion = 3.12.1\nexecutable = ${path}\n`);
+    const other = writeProgram(machine.folder, "other", "exit 1");
+    const pulumiHome = join(machine.cache, "pulumi-home/a");
+    mkdirSync(commandPluginFolder(pulumiHome), { recursive: true });
+    mkdirSync(dirname(toolchainFile()), { recursive: true });
+    const programs = { node: other, pulumi: other, python, mngr: other, modal: other, needs: [] };
+    writeFileSync(toolchainFile(), JSON.stringify({ ...programs, pulumiHome, ownPulumiHome: null }));
+    expect(await pythonInUse()).toEqual({ path, version: "3.12.1" });
+    rmSync(path);
+    expect(await pythonInUse()).toEqual({ path: found, version: "3.13.2" });
+  });
+
   test("is the one on PATH", async () => {
     const path = machine.program("python3", ...pretends("3.13.2"));
     pyenv("3.12.1");
