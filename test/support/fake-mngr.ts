@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * Replaces mngr in tests of its callers, so that they are fast: agents are commands in git worktrees, on real branches.
  * It supports exactly what components/mngr calls and reads. Its state and the test's settings are files in ~/fake-mngr:
@@ -89,7 +88,8 @@ async function create(): Promise<void> {
   );
   const [command = "", ...words] = args.slice(args.indexOf("--") + 1);
   const terminal = openSync("/dev/null", "r+");
-  const env = { ...process.env, ...environment };
+  // The cache is this program's own.
+  const env = { ...process.env, NODE_COMPILE_CACHE: undefined, ...environment };
   const child = spawn(command, words, { cwd: worktree, env, stdio: [terminal, terminal, terminal], detached: true });
   child.unref();
   save({ ...agent, pid: child.pid ?? 0, isStopped: false });

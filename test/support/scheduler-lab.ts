@@ -1,14 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -22,6 +20,7 @@ import { requestRun } from "../../components/cron/local/requests.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import type { RecordedRun } from "../../components/cron/run-records.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
+import { compileCache } from "./compile-cache.ts";
 
 const program = fileURLToPath(new URL("../../components/cron/local/main.ts", import.meta.url));
 const faults = fileURLToPath(new URL("faults.ts", import.meta.url));
@@ -43,9 +42,10 @@ export class SchedulerLab {
     for (const folder of ["bin", "tmux", "repo"]) mkdirSync(join(this.home, folder));
     if (mngr === "fake") {
       mkdirSync(join(this.home, "fake-mngr", "agents"), { recursive: true });
-      symlinkSync(fakeMngr, join(this.home, "bin", "mngr"));
-      symlinkSync(process.execPath, join(this.home, "bin", "node"));
-      chmodSync(fakeMngr, 0o755);
+      // Schedulers pass no cache on to mngr, and without one Node would compile the fake again for each call.
+      const cached = `NODE_COMPILE_CACHE='${process.env["NODE_COMPILE_CACHE"] ?? ""}'`;
+      const program = `#!/bin/sh\n${cached} exec '${process.execPath}' '${fakeMngr}' "$@"\n`;
+      writeFileSync(join(this.home, "bin", "mngr"), program, { mode: 0o755 });
     }
     this.env = {
       PATH: [join(this.home, "bin"), process.env["PATH"]].join(delimiter),
@@ -118,7 +118,7 @@ export class SchedulerLab {
     const preload = fault === undefined ? [] : ["--import", faults];
     const child = spawn(process.execPath, [...preload, program, installation], {
       cwd: "/",
-      env: fault === undefined ? this.env : { ...this.env, FAULT: fault },
+      env: { ...this.env, ...compileCache, ...(fault === undefined ? {} : { FAULT: fault }) },
       stdio: ["ignore", "ignore", "inherit"],
     });
     this.#schedulers.add(child);
