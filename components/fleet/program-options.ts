@@ -60,6 +60,6 @@ export function rejectInvalid(of: string, found: readonly Diagnostic[]): void {
   throw new ChangelingOptionsError(of, problems);
 }
 
-export function camelCase(key: string): string {
+function camelCase(key: string): string {
   return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

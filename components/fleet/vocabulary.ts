@@ -86,7 +86,7 @@ function allProviders(kinds: Kinds): readonly [string, ...string[]] {
 }
 
 /** The only kind that has the option; undefined if several have it, or none. */
-export function kindOfOption({ kinds }: Vocabulary, key: string): string | undefined {
+function kindOfOption({ kinds }: Vocabulary, key: string): string | undefined {
   const [name, ...others] = Object.keys(kinds).filter((each) => Object.hasOwn(kinds[each]?.options ?? {}, key));
   return others.length === 0 ? name : undefined;
 }

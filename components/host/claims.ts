@@ -58,7 +58,7 @@ export function writeClaim(
   writePrivateFile(claimPath(paths), `${JSON.stringify(claim, null, 2)}\n`);
 }
 
-export function removeClaim(paths: Pick<InstallationPaths, "root">): void {
+function removeClaim(paths: Pick<InstallationPaths, "root">): void {
   rmSync(claimPath(paths), { force: true });
 }
 

@@ -9,7 +9,7 @@ import { modalEnvironment } from "./environment.ts";
 import { type PersonIdentity, personEnvironment, personIdentity, type StackIdentity } from "./identity.ts";
 
 /** Where mngr 0.3.0 looks for the key with which it connects to agents of others. The public key is next to it. */
-export function machineKeyFile(profileDir: string): string {
+function machineKeyFile(profileDir: string): string {
   return join(profileDir, "providers", "modal", "modal", "keys", "modal_ssh_key");
 }
 

@@ -1,13 +1,13 @@
 import { ModalError } from "./modal-error.ts";
 
 /** Modal's documented limit of one value, in characters. */
-export const mostValueCharacters = 32_768;
+const mostValueCharacters = 32_768;
 
 /**
  * The limit of all values of one Secret, as JSON. Modal documents no limit for the total. This one surely fits into an
  * environment variable, which is how `pulumi up` passes them.
  */
-export const mostSecretBytes = 64 * 1024;
+const mostSecretBytes = 64 * 1024;
 
 /**
  * Rejects values that would not reach an agent's environment unchanged. All others do, including newlines and quotes.

@@ -54,7 +54,7 @@ export async function sessionsWithSandboxes(paths: Pick<InstallationPaths, "sand
 }
 
 /** The providers of the installed changelings. @throws if one was edited by hand */
-export function providersInUse(paths: Pick<InstallationPaths, "sandboxes">): SandboxProviderName[] {
+function providersInUse(paths: Pick<InstallationPaths, "sandboxes">): SandboxProviderName[] {
   const all = installedSandboxes(paths).flatMap((name) => readSandbox(paths, name)?.spec.provider ?? []);
   return [...new Set(all)];
 }

@@ -59,7 +59,6 @@ export type SandboxSpec = z.output<typeof sandboxSpec>;
 /** In every sandbox, at these paths (spec 004). */
 export const memoryFolder = "/root/.mcp-memory";
 export const memoryPath = `${memoryFolder}/memory.jsonl`;
-export const appFolder = "/app";
 
 export function repoPath({ repo }: Pick<SandboxSpec, "repo">): string {
   return `/workspace/${repo}`;

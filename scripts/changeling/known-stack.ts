@@ -43,7 +43,7 @@ const loginHint =
   "log in with: npm run pulumi -- login; for the stack of `npm start`, which needs no login, omit --stack";
 
 /** @param names of the stacks in the backend; the embedded default has its own backend */
-export function noStackText(name: string, names: readonly string[]): string {
+function noStackText(name: string, names: readonly string[]): string {
   const others = [...new Set([...names, "dev"])];
   const meant = didYouMean(name, others);
   const hint = meant === undefined ? `existing stacks: ${others.join(", ")}` : `did you mean ${meant}?`;

@@ -62,7 +62,7 @@ export function installedNames(paths: InstallationPaths): string[] {
   }
 }
 
-export function readJob(paths: InstallationPaths, name: string): JobSpec | JobProblem {
+function readJob(paths: InstallationPaths, name: string): JobSpec | JobProblem {
   const path = jobPath(paths, name);
   const parsed = jobFile.safeParse(tryJson(path));
   if (!parsed.success) return { name, problem: `${path} is not a job file; repair it with: ${upCommand()}` };

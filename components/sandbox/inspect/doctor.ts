@@ -12,6 +12,7 @@ import { openProvider } from "../providers.ts";
 import { isRunnerLinked } from "../sessions/cloudflare/observe.ts";
 import { readServiceFile, sessionsFolder } from "../sessions/folder.ts";
 import { sessionsState } from "../sessions/state.ts";
+import { sessionsBootInstructions } from "../sessions/supervise.ts";
 import type { SandboxProviderName, SandboxSpec } from "../spec.ts";
 
 /** Checks the stack's sandbox changelings and their requirements on this machine, and finds orphaned sandboxes. */
@@ -49,7 +50,7 @@ export async function diagnoseSandboxes(
   };
 }
 
-async function serviceCheck({ paths }: InspectedStack): Promise<Check> {
+async function serviceCheck({ paths, installation }: InspectedStack): Promise<Check> {
   const title = "session service";
   const state = sessionsState(paths);
   if (!state.alive) return failed(title, "is not running, so no session can be started", upCommand());
@@ -64,7 +65,11 @@ async function serviceCheck({ paths }: InspectedStack): Promise<Check> {
       return failed(title, detail, `tail ${quoted(join(sessionsFolder(paths), "sessions.log"))}`);
     }
     const linked = worker === undefined ? "" : `, linked to ${worker.url}`;
-    return ok(title, `running (pid ${state.pid})${linked}, ${size} session${size === 1 ? "" : "s"}`);
+    const remedy = sessionsBootInstructions(installation);
+    return {
+      ...ok(title, `running (pid ${state.pid})${linked}, ${size} session${size === 1 ? "" : "s"}`),
+      ...(remedy === undefined ? {} : { remedy }),
+    };
   } catch (error) {
     return failed(title, `does not answer: ${asError(error).message}`, upCommand());
   }

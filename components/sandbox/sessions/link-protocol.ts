@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 /** The most bytes of a part of a body. Cloudflare limits a message to 1 MiB. */
 export const maxPart = 64 * 1024;
 /** The most characters of a frame. */
-export const maxFrame = 4_096;
+const maxFrame = 4_096;
 /** The most bytes of a request's body: the longest message, with every character escaped. */
 export const maxRequestBody = 1_500_000;
 /** How many bytes of a response the runner may send before the worker grants more with `credit`. */

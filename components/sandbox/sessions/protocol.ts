@@ -12,14 +12,14 @@ export const roles = ["owner", "guest"] as const;
 export type Role = (typeof roles)[number];
 
 /** The most characters of one message. */
-export const maxMessageLength = 200_000;
+const maxMessageLength = 200_000;
 /** The most connections that may follow one session's events. */
 export const maxConnections = 64;
 /** The most messages that may wait in one session. */
 export const maxQueued = 5_000;
 
 /** Errors of requests to the service. */
-export const errorCodes = [
+const errorCodes = [
   "bad_request",
   "unauthorized",
   "forbidden",

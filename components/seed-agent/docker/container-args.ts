@@ -14,7 +14,7 @@ import {
 } from "./names.ts";
 
 /** The port in each container. */
-export const servicePort = 4000;
+const servicePort = 4000;
 const secretsFolder = "/run/seed-agent";
 export const secretsFile = "secrets.json";
 
@@ -42,7 +42,7 @@ export function hostPort({ port }: Pick<SeedAgentSpec, "port">, index: number): 
 }
 
 /** Whether containers get our seccomp profile. Without bubblewrap, Docker's own is enough. */
-export function usesOwnSeccomp({ env }: Pick<SeedAgentSpec, "env">): boolean {
+function usesOwnSeccomp({ env }: Pick<SeedAgentSpec, "env">): boolean {
   return env["SEED_FENCE"] !== "permission";
 }
 

@@ -43,7 +43,7 @@ export function flyToml(spec: SeedAgentSpec, options: TomlOptions): string {
   return `# Made by changelings for ${spec.name}; every \`up\` writes it again.\n${stringify(flyConfig(spec, options))}\n`;
 }
 
-export function flyConfig(spec: SeedAgentSpec, options: TomlOptions) {
+function flyConfig(spec: SeedAgentSpec, options: TomlOptions) {
   const config = baseConfig(spec, options);
   return { ...config, env: { ...config.env, [notes.config]: configFingerprint(spec, options) } };
 }

@@ -30,7 +30,7 @@ function tokens(env: NodeJS.ProcessEnv): string[] {
   return [env["FLY_API_TOKEN"] ?? "", env["FLY_ACCESS_TOKEN"] ?? ""].filter((each) => each !== "");
 }
 
-export function flyctlEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+function flyctlEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const own = variables.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
   // flyctl must not update itself, or print notices, meanwhile.
   const quiet = { FLY_NO_UPDATE_CHECK: "1", FLY_SEND_METRICS: "0", NO_COLOR: "1" };

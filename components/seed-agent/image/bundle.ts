@@ -52,6 +52,6 @@ export async function bundleProgram(main = programPath("main")): Promise<Readonl
 }
 
 /** A module of the program; in a checkout TypeScript, in the built package JavaScript. */
-export function programPath(module: string): string {
+function programPath(module: string): string {
   return join(componentsFolder, "seed-agent", "program", module + moduleExtension);
 }

@@ -6,7 +6,7 @@ export const sources = z.record(z.string(), z.string());
 export type Sources = z.output<typeof sources>;
 
 /** A problem that a check found in a change, for the author of the change: a person or a model. */
-export const sourceDiagnostic = z.strictObject({
+const sourceDiagnostic = z.strictObject({
   /** The path in the sources; undefined for the change as a whole. */
   file: z.optional(z.string()),
   /** From 1. */
@@ -18,7 +18,7 @@ export type SourceDiagnostic = z.output<typeof sourceDiagnostic>;
 export const reportSteps = ["parse", "imports", "types", "compile", "tests", "former tests", "replay"] as const;
 export type ReportStepName = (typeof reportSteps)[number];
 
-export const reportStep = z.strictObject({
+const reportStep = z.strictObject({
   name: z.enum(reportSteps),
   outcome: z.enum(["passed", "failed", "skipped"]),
   milliseconds: z.number(),
@@ -161,7 +161,7 @@ export const nodeRecord = z.strictObject({
 export type NodeRecord = z.output<typeof nodeRecord>;
 
 /** A request to the agent, as its code sees it. */
-export const agentRequest = z.strictObject({
+const agentRequest = z.strictObject({
   method: z.string(),
   /** Below `/agent`, begins with `/`. */
   path: z.string(),

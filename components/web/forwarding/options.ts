@@ -3,7 +3,7 @@ import { option } from "../../fleet/documented.ts";
 import { duration, durationUnit, seconds, text, word } from "../../fleet/values.ts";
 
 /** The keys of the file's `[forwarding]`. */
-export const forwardingOptions = {
+const forwardingOptions = {
   provider: option(z._default(z.enum(["local", "docker"]), "local"), {
     description:
       "What keeps it running. `local`: this machine's supervisor, as for the scheduler. `docker`: Docker, in a container on this machine's network.",

@@ -48,7 +48,7 @@ async function observedState(record: WebRecord, mngr: LogSource): Promise<WebSta
  * Explains why there is no log, with the remedy.
  * @param reason mngr's error, for a state that explains nothing
  */
-export function withoutLog({ name, data, repo }: WebRecord, state: WebState, reason: string): string {
+function withoutLog({ name, data, repo }: WebRecord, state: WebState, reason: string): string {
   const cli = changelingCommand();
   const kept = `its data is in ${data}, its repo in ${repo}`;
   switch (state) {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { commitOf, fallbackIdentity, type Git, gitIn, succeeds } from "../../git/git.ts";
 
 /** The repository on an agent's volume does not have the layout that git creates. */
-export class NotAdopted extends Error {}
+class NotAdopted extends Error {}
 
 /**
  * Environment for git on this machine without the user's settings, so that none of their filters run on an agent's files.

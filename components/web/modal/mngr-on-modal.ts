@@ -33,7 +33,7 @@ export function mngrOnModal(place: MngrOptions): MngrOnMachines {
  * rest of the day (`shutdownBufferSeconds`).
  */
 export const lifeSeconds = 86_000;
-export const shutdownBufferSeconds = 300;
+const shutdownBufferSeconds = 300;
 
 /** The tag that mngr 0.3.0 sets on a host's sandbox. It also tags the name, and each of the host's labels. */
 export const hostIdTag = "mngr_host_id";

@@ -72,7 +72,7 @@ function fleetOf(count: number): string {
 }
 
 /** Creates the bare program on its own stack. Returns a function that runs the CLI on it. */
-export async function makeBareStack(folder: string, count: number, env: NodeJS.ProcessEnv) {
+async function makeBareStack(folder: string, count: number, env: NodeJS.ProcessEnv) {
   writeBareProgram(folder, count);
   mkdirSync(join(folder, "backend"));
   const bareEnv = {

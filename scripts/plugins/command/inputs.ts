@@ -39,7 +39,7 @@ class Mismatch extends Error {
  * Reads typed fields from a bag and collects their errors. Secrets are unwrapped; an unknown value reads as its type's
  * empty value. The texts are the official plugin's, including Go's type names.
  */
-export class FieldReader {
+class FieldReader {
   readonly failures: Failure[] = [];
   private readonly bag: Bag;
   private readonly owner: string;

@@ -59,7 +59,7 @@ async function gitWork(args: readonly string[], env: Environment): Promise<strin
 }
 
 /** Parses the output of `git-work.sh end`. */
-export function parseWork(text: string): Work {
+function parseWork(text: string): Work {
   const lines = text
     .split("\n")
     .map((line) => ({ key: line.split(" ", 1)[0], rest: line.slice(line.indexOf(" ") + 1) }));

@@ -62,7 +62,7 @@ export async function act(call: Call, what: string): Promise<Response> {
   return response;
 }
 
-export const internalCreate = z.extend(createRequest, { id: sessionId });
+const internalCreate = z.extend(createRequest, { id: sessionId });
 
 /** Creates the session, unless it exists already. */
 export async function create(call: Call): Promise<Response> {

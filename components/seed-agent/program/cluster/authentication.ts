@@ -50,7 +50,7 @@ export interface AuthenticationOptions {
 }
 
 /** A shorter cookie could be guessed offline by someone who recorded a greeting. */
-export const minCookieLength = 16;
+const minCookieLength = 16;
 /** The maximum size of a hello and of an answer, in bytes. */
 export const maxBytes = 4096;
 

@@ -14,7 +14,7 @@ export interface Built {
 export type Compiled = { readonly built: Built } | { readonly diagnostics: readonly SourceDiagnostic[] };
 
 /** `handle.ts` is required; the others are optional. */
-export const extensionPoints = ["handle", "checks", "plan"] as const;
+const extensionPoints = ["handle", "checks", "plan"] as const;
 
 export const isTest = (path: string): boolean => path.endsWith(".test.ts");
 

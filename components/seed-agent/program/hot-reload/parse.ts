@@ -1,6 +1,6 @@
 import type { SourceDiagnostic, Sources } from "../domain.ts";
 
-export const maxFiles = 200;
+const maxFiles = 200;
 /** The limit of all files together, in bytes. */
 export const maxBytes = 1024 * 1024;
 const maxPathLength = 200;

@@ -1,6 +1,29 @@
 /** The bodies of the endpoints, for the server, its OpenAPI document, and the CLI's client. */
 import * as z from "zod/mini";
-import { auditEntry, change, changeStates, nodeRecord, report, submission, version } from "../domain.ts";
+import { auditEntry, change, changeStates, nodeRecord, version } from "../domain.ts";
+
+/**
+ * The control endpoints, below `/control`, which all require `Authorization: Bearer <SEED_CONTROL_TOKEN>`:
+ *
+ * | method and path | body → answer |
+ * |---|---|
+ * | GET /status | → `status` |
+ * | POST /changes | `submission` → `change` (201) |
+ * | GET /changes?state=&limit= | → `{ changes }` |
+ * | GET /changes/:id | → `change` |
+ * | GET /changes/:id/diff | → `{ diff }`, unified |
+ * | POST /changes/:id/approve, /reject | `{ reason? }` → `change` |
+ * | GET /versions?limit= | → `{ versions }` |
+ * | GET /versions/:id | → `version` |
+ * | POST /versions/:id/activate | `{ reason? }` → `change`: activates an old version again, by the same roll-out |
+ * | POST /rollback | `{ reason? }` → `change`: activates the version before the active one |
+ * | POST /pause, /resume | → `status` |
+ * | POST /improve | `{ goal? }` → `{ outcome, reason, change? }`: makes one proposal now |
+ * | GET /audit?limit=&before=&change= | → `{ entries }` |
+ *
+ * Nodes call GET /challenge and POST /hello below `/cluster` (see `cluster/`). GET /health and /openapi.json need no token. GET
+ * /health/deep and /metrics need the control or the metrics token, unless SEED_METRICS_PUBLIC is set. `/agent/*` is the agent.
+ */
 
 export const health = z.object({
   status: z.enum(["ok", "degraded"]),
@@ -10,7 +33,7 @@ export const health = z.object({
 
 export type Health = z.output<typeof health>;
 
-export const deepCheck = z.object({
+const deepCheck = z.object({
   name: z.string(),
   ok: z.boolean(),
   /** A check that does not apply, such as peers for a single node, is ok, and says so here. */
@@ -23,7 +46,7 @@ export const deepHealth = z.object({ ...health.shape, checks: z.array(deepCheck)
 export type DeepCheck = z.output<typeof deepCheck>;
 export type DeepHealth = z.output<typeof deepHealth>;
 
-export const versionSummary = z.omit(version, { sources: true, bundle: true, testBundle: true });
+const versionSummary = z.omit(version, { sources: true, bundle: true, testBundle: true });
 
 export const status = z.object({
   node: z.string(),
@@ -109,36 +132,3 @@ export const problem = z.object({
   /** For people: the problem, and often the remedy. */
   message: z.string(),
 });
-
-/**
- * The control endpoints, below `/control`, which all require `Authorization: Bearer <SEED_CONTROL_TOKEN>`:
- *
- * | method and path | body → answer |
- * |---|---|
- * | GET /status | → `status` |
- * | POST /changes | `submission` → `change` (201) |
- * | GET /changes?state=&limit= | → `{ changes }` |
- * | GET /changes/:id | → `change` |
- * | GET /changes/:id/diff | → `{ diff }`, unified |
- * | POST /changes/:id/approve, /reject | `{ reason? }` → `change` |
- * | GET /versions?limit= | → `{ versions }` |
- * | GET /versions/:id | → `version` |
- * | POST /versions/:id/activate | `{ reason? }` → `change`: activates an old version again, by the same roll-out |
- * | POST /rollback | `{ reason? }` → `change`: activates the version before the active one |
- * | POST /pause, /resume | → `status` |
- * | POST /improve | `{ goal? }` → `{ outcome, reason, change? }`: makes one proposal now |
- * | GET /audit?limit=&before=&change= | → `{ entries }` |
- *
- * Nodes call GET /challenge and POST /hello below `/cluster` (see `cluster/`). GET /health and /openapi.json need no token. GET
- * /health/deep and /metrics need the control or the metrics token, unless SEED_METRICS_PUBLIC is set. `/agent/*` is the agent.
- */
-export const controlBodies = {
-  submission,
-  change,
-  report,
-  version,
-  versionSummary,
-  auditEntry,
-  status,
-  problem,
-} as const;

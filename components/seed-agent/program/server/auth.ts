@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { Problem } from "./problem.ts";
 
 /** A shorter token could be guessed: the number of attempts is limited only per address. */
-export const minTokenLength = 16;
+const minTokenLength = 16;
 
 export interface Tokens {
   readonly control?: string | undefined;
