@@ -68,7 +68,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     env: {
       ...(options.env ?? process.env),
       PYTHONPATH: setup.source,
+      // Where bytecode is not written, Python would compile a thousand modules again at each start.
       PYTHONPYCACHEPREFIX: join(cacheFolder(), "pycache"),
+      PYTHONDONTWRITEBYTECODE: "",
     },
     stdio: ["pipe", "pipe", "pipe"],
     // This process handles a Ctrl-C in the terminal.
