@@ -12,31 +12,28 @@ import { ModalError, unreachableRemedy, wrongTokenRemedy } from "./modal-error.t
 import { noTokenRemedy } from "./token.ts";
 import type { BuildOptions, DeployOptions, Modal, ModalOptions } from "./types.ts";
 
-const changeSeconds = 120;
 const scriptSeconds = 30;
 const transferSeconds = 600;
 const deploySeconds = 1800;
 /** How many lines of a failed build its error shows. */
 const tailLines = 20;
 /** Changes that take more than one API call, made by the `modal` command on PATH. */
-export type ModalCli = Pick<Modal, "stopApp" | "runInSandbox" | "deploy" | "build" | "download" | "upload">;
+export type ModalCli = Pick<Modal, "runInSandbox" | "deploy" | "build" | "download" | "upload">;
 
 interface RunOptions {
-  readonly seconds?: number;
+  readonly seconds: number;
   readonly variables?: Readonly<Record<string, string>>;
   readonly onOutput?: (text: string) => void;
-  /** Matches the command's message if the wanted result already exists. */
-  readonly isFine?: RegExp;
   /** How many of its last lines an error shows. */
   readonly tail?: number;
 }
 
 /** @param reads called first: the SDK reports an unreachable Modal in seconds, the command in three to five minutes */
-export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps" | "environments">): ModalCli {
-  async function run(what: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "environments">): ModalCli {
+  async function run(what: string, args: readonly string[], options: RunOptions): Promise<string> {
     if (token === undefined) throw new ModalError("no_token", "no Modal token is set", noTokenRemedy);
     await reads.environments();
-    const seconds = options.seconds ?? changeSeconds;
+    const { seconds } = options;
     const end = await runProgram("modal", args, {
       env: {
         ...modalEnvironment(env),
@@ -54,18 +51,10 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "apps"
       onOutput: options.onOutput,
     });
     if (end.code === 0) return end.stdout;
-    const error = failure(what, end, { seconds, secrets: [token.secret], tail: options.tail ?? 3 });
-    if (options.isFine?.test(error.message) !== true) throw error;
-    return end.stdout;
+    throw failure(what, end, { seconds, secrets: [token.secret], tail: options.tail ?? 3 });
   }
 
   return {
-    async stopApp(name, environment) {
-      const app = (await reads.apps(environment)).find((each) => each.name === name);
-      if (app === undefined || app.state === "stopped") return;
-      const args = ["app", "stop", "--env", environment, "--yes", "--", name];
-      await run(`stopping the app ${name}`, args, { isFine: /already stopped|No App with name/ });
-    },
     async runInSandbox(id, script) {
       // Base64 contains no character that the command, which splits it into words, or a shell would interpret.
       const packed = Buffer.from(script).toString("base64");

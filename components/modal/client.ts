@@ -5,7 +5,7 @@ import { modalSandboxes } from "./sandboxes.ts";
 import type { Modal, ModalOptions } from "./types.ts";
 import { volumeFiles } from "./volume-files.ts";
 
-/** Modal through its own clients: its TypeScript SDK, and its `modal` command for uploads and downloads. */
+/** Modal through its own clients: its TypeScript SDK, and its `modal` command for what uploads or downloads files. */
 export function modalClient(options: ModalOptions): Modal {
   const rpc = modalRpc(options);
   const reads = modalReads(rpc);
@@ -13,7 +13,7 @@ export function modalClient(options: ModalOptions): Modal {
     ...reads,
     ...volumeFiles(rpc),
     ...modalSandboxes(rpc),
-    ...modalChanges(rpc),
+    ...modalChanges(rpc, reads),
     ...modalCli(options, reads),
   };
 }

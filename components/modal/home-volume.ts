@@ -1,6 +1,3 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { homeVolumeName } from "./names.ts";
 import type { Modal } from "./types.ts";
 
@@ -17,14 +14,5 @@ export const keysFolder = "keys";
 /** Writes files to a stack's home volume, in one request. @param files texts by path */
 export async function writeHomeFiles(home: HomeVolume, files: Readonly<Record<string, string>>): Promise<void> {
   if (Object.keys(files).length === 0) return;
-  const folder = mkdtempSync(join(tmpdir(), "changelings-"));
-  try {
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), text, { mode: 0o600 });
-    }
-    await home.client.upload(homeVolumeName(home.stack), home.environment, folder, ".");
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  await home.client.writeFiles(homeVolumeName(home.stack), home.environment, files);
 }

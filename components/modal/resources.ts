@@ -121,16 +121,27 @@ async function allPages<Item extends Paged>(
   }
 }
 
-/** CREATE_OVERWRITE_IF_EXISTS in Modal's protocol, which the SDK does not export. */
+/** CREATE_OVERWRITE_IF_EXISTS and APP_STOP_SOURCE_CLI in Modal's protocol, which the SDK does not export. */
 const overwrite = 3;
+const stoppedByCommand = 1;
+/** Modal ends the app's containers first. */
+const stopSeconds = 120;
 
 /** Changes that take one call of the SDK. The `modal` command makes those that upload files. */
 export type ModalChanges = Pick<
   Modal,
-  "createEnvironment" | "createVolume" | "deleteVolume" | "putSecret" | "deleteSecret" | "writeFiles" | "removeFile"
+  | "createEnvironment"
+  | "createVolume"
+  | "deleteVolume"
+  | "putSecret"
+  | "deleteSecret"
+  | "stopApp"
+  | "writeFiles"
+  | "removeFile"
 >;
 
-export function modalChanges({ ask, find }: ModalRpc): ModalChanges {
+/** @param reads finds the app that has a name now */
+export function modalChanges({ ask, find }: ModalRpc, reads: Pick<Modal, "apps">): ModalChanges {
   return {
     async createEnvironment(name) {
       await ask(`the environment ${name}`, ({ environments }) =>
@@ -178,6 +189,15 @@ export function modalChanges({ ask, find }: ModalRpc): ModalChanges {
     async deleteSecret(name, environment) {
       await ask(`the end of the Secret ${name}`, ({ secrets }) =>
         secrets.delete(name, { environment, allowMissing: true }),
+      );
+    },
+    async stopApp(name, environment) {
+      const app = (await reads.apps(environment)).find((each) => each.name === name);
+      if (app === undefined || app.state === "stopped") return;
+      await find(
+        `the end of the app ${name}`,
+        ({ cpClient }, options) => cpClient.appStop({ appId: app.id, source: stoppedByCommand }, options),
+        stopSeconds,
       );
     },
     async writeFiles(volume, environment, files) {

@@ -13,7 +13,7 @@ export interface ModalRpc {
    */
   ask<Answer>(what: string, request: Request<Answer>, seconds?: number): Promise<Answer>;
   /** The same, but returns undefined if the thing does not exist. */
-  find<Answer>(what: string, request: Request<Answer>): Promise<Answer | undefined>;
+  find<Answer>(what: string, request: Request<Answer>, seconds?: number): Promise<Answer | undefined>;
 }
 
 type Request<Answer> = (client: ModalClient, options: { signal: AbortSignal }) => Promise<Answer>;
@@ -43,9 +43,9 @@ export function modalRpc(options: ModalOptions): ModalRpc {
   };
   return {
     ask,
-    async find(what, request) {
+    async find(what, request, seconds) {
       try {
-        return await ask(what, request);
+        return await ask(what, request, seconds);
       } catch (error) {
         if (error instanceof ModalError && error.kind === "not_found") return undefined;
         throw error;
