@@ -6,14 +6,19 @@ import { jobFile } from "../../components/cron/local/job.ts";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { isAlive } from "../../components/lib/process.ts";
 import { readSecrets, writeSecrets } from "../../components/secrets/installed.ts";
+import { devFolder } from "../../scripts/stack/dev-stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 const fleet = (...lines: string[]) =>
   `[defaults]\nagent_type = "command"\nagent_args = ["true"]\n${lines.join("\n")}\n`;
+/** Options of a preview whose output is searched for text. */
+const readable = ["--non-interactive", "--color", "never"];
 const job = (test: TestStack, name: string) => join(test.paths.jobs, `${name}.json`);
 
 describe("a fleet from its first up to its destroy", () => {
+  const names = ["alpha", "beta"] as const;
+  const resources = 7;
   let test: TestStack;
   beforeAll(() => {
     test = makeTestStack();
@@ -37,24 +42,16 @@ describe("a fleet from its first up to its destroy", () => {
     expect(schedulerState(test.paths)).toMatchObject({ alive: true, current: true });
   });
 
-  it("sends the engine the SDK's debug messages only when asked to", async () => {
-    const messages = async (env: NodeJS.ProcessEnv) => {
-      const { stdout } = await test.pulumi(["preview", "--debug", "--non-interactive"], env);
-      return stdout.match(/RegisterResource RPC finished/g)?.length ?? 0;
-    };
-    const resources = 7;
-    // The root component is created before this program's first line.
-    expect(await messages({})).toBeLessThan(resources);
-    expect(await messages({ CHANGELINGS_DEBUG: "1" })).toBeGreaterThanOrEqual(resources);
-    const { stdout } = await test.pulumi(["stack", "export"]);
-    expect(stdout).not.toContain("components/command.ts");
-  });
-
-  it("shows nothing when nothing changed but comments and order", async () => {
+  it("shows nothing when nothing changed but comments and order, and sends the engine no debug messages", async () => {
     test.declare(
       fleet("# the second first", "[changelings.beta]", 'schedule = "0 6 * * 1-5" # weekdays', "[changelings.alpha]"),
     );
-    expect(await test.preview()).toEqual({});
+    const { stdout } = await test.pulumi(["preview", "--debug", ...readable]);
+    expect(stdout).toMatch(/Resources:\n +7 unchanged\n/);
+    // The root component is created before this program's first line.
+    expect(debugMessages(stdout)).toBeLessThan(resources);
+    const state = join(devFolder(test.home), "backend", ".pulumi", "stacks", "changelings", "dev.json");
+    expect(readFileSync(state, "utf8")).not.toContain("components/command.ts");
   });
 
   it("shows a schedule change in cron text, in words and with its zone, and applies it in place", async () => {
@@ -67,7 +64,7 @@ describe("a fleet from its first up to its destroy", () => {
         'schedule = "0 6 * * 1-5"',
       ),
     );
-    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
+    const { stdout } = await test.pulumi(["preview", "--diff", ...readable]);
     expect(stdout).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
     expect(stdout).toMatch(/WHEN\s*: "At 03:00, every day" => "At 04:30, every day"/);
     expect(stdout).toMatch(/TIMEZONE\s*: "[^"]+" => "Asia\/Tokyo"/);
@@ -95,23 +92,42 @@ describe("a fleet from its first up to its destroy", () => {
   });
 
   it.each([
-    ["edited", () => editJob(), "its job file was edited by hand"],
-    ["edited, with the digest in it,", () => forgeJob(), "its job file was edited by hand"],
-    ["removed", () => rmSync(job(test, "alpha")), "its job file is missing"],
-    ["made readable", () => chmodSync(job(test, "alpha"), 0o644), "its job file can be read by others"],
-  ])("shows a job file that was %s by hand, and repairs it", async (_what, damage, drift) => {
-    const whole = readFileSync(job(test, "alpha"), "utf8");
-    damage();
-    const { ops, output } = await test.change();
-    expect(ops).toEqual({ "command:local:Command alpha-job": "update" });
-    expect(output).toContain(drift);
-    expect(readFileSync(job(test, "alpha"), "utf8")).toBe(whole);
-    expect(statSync(job(test, "alpha")).mode & 0o777).toBe(0o600);
+    [
+      "one that was edited and one that is missing",
+      { alpha: () => editJob(), beta: () => rmSync(job(test, "beta")) },
+      { "alpha-job": "its job file was edited by hand (repair 1)", "beta-job": "its job file is missing (repair 1)" },
+    ],
+    [
+      "one that was edited with the digest in it and one that was made readable",
+      { alpha: () => forgeJob(), beta: () => chmodSync(job(test, "beta"), 0o644) },
+      {
+        "alpha-job": "its job file was edited by hand (repair 2)",
+        "beta-job": "its job file can be read by others (repair 2)",
+      },
+    ],
+  ])("repairs job files, and says why: %s", async (_what, damage, repairs) => {
+    const whole = names.map((name) => readFileSync(job(test, name), "utf8"));
+    for (const name of names) damage[name]();
+    const change = await test.change();
+    expect(change.ops).toEqual({
+      "command:local:Command alpha-job": "update",
+      "command:local:Command beta-job": "update",
+    });
+    expect(change.repairs).toEqual(repairs);
+    expect(names.map((name) => readFileSync(job(test, name), "utf8"))).toEqual(whole);
+    for (const name of names) expect(statSync(job(test, name)).mode & 0o777).toBe(0o600);
   });
 
-  it("shows nothing after these repairs", async () => {
-    expect(await test.preview()).toEqual({});
+  it("shows nothing after these repairs, and sends the engine the SDK's debug messages when asked to", async () => {
+    const { stdout } = await test.pulumi(["preview", "--debug", ...readable], { CHANGELINGS_DEBUG: "1" });
+    expect(stdout).toMatch(/Resources:\n +7 unchanged\n/);
+    expect(debugMessages(stdout)).toBeGreaterThanOrEqual(resources);
   });
+
+  /** How many messages of the SDK the engine got. */
+  function debugMessages(output: string): number {
+    return output.match(/RegisterResource RPC finished/g)?.length ?? 0;
+  }
 
   function editJob(): void {
     const text = readFileSync(job(test, "alpha"), "utf8");
@@ -137,11 +153,11 @@ describe("a fleet from its first up to its destroy", () => {
 
   it("renames in one update: the old job is gone when the new one is there", async () => {
     test.declare(fleet("[changelings.gamma]", 'renamed_from = "beta"', "enabled = false"));
-    const { ops, output } = await test.change();
+    const { ops, repairs, output } = await test.change();
     expect(ops).toEqual({ "command:local:Command gamma-job": "update" });
-    // Its job file is still there, under the former name: no drift.
     expect(output).toContain('"environment.NAME":{');
-    expect(output).not.toContain('"environment.DRIFT":{');
+    // Its job file is still there, under the former name: no drift.
+    expect(repairs).toEqual({});
     expect(existsSync(job(test, "beta"))).toBe(false);
     expect(existsSync(job(test, "gamma"))).toBe(true);
     expect(await test.preview()).toEqual({});
@@ -159,6 +175,7 @@ describe("a fleet from its first up to its destroy", () => {
 
 describe("secrets", () => {
   const value = "hush-4f1d9c-do-not-tell";
+  const env = { MY_TOKEN: value, OTHER: "other" };
   let test: TestStack;
   beforeAll(() => {
     test = makeTestStack();
@@ -179,39 +196,38 @@ describe("secrets", () => {
   });
 
   it("keeps a value out of the state, the output, and every file except its own, which has mode 0600", async () => {
-    const env = { MY_TOKEN: value, OTHER: "other" };
     const shown = await test.up(env);
     expect(shown.code, shown.stdout).toBe(0);
-    // `up` would refuse to go without them, so nothing is removed.
-    expect(await test.preview()).toEqual({});
+    // `up` would refuse to go without them, so nothing is removed: all are missing, and one of two.
     expect(await test.preview({ OTHER: "other" })).toEqual({});
-    const diff = await test.pulumi(["preview", "--diff"], { ...env, MY_TOKEN: `${value}2` });
-    expect(shown.stdout + shown.stderr + diff.stdout + diff.stderr).not.toContain(value);
     const holding = filesHolding(value, test.home);
     expect(holding).toEqual(["alpha", "beta"].map((name) => join(test.paths.secrets, `${name}.json`)));
     for (const path of holding) expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(shown.stdout + shown.stderr).not.toContain(value);
   });
 
-  it("rotates one by its own resource alone", async () => {
-    expect(await test.preview({ MY_TOKEN: value, OTHER: "rotated" })).toEqual({
-      "command:local:Command beta-secrets": "update",
-    });
+  it("rotates one by its own resource alone, and shows no value", async () => {
+    const { stdout, stderr } = await test.pulumi(["preview", "--diff", ...readable], { ...env, OTHER: `${value}2` });
+    expect(stdout).toMatch(/Resources:\n +~ 1 to update\n +8 unchanged\n/);
+    expect(stdout).toMatch(/ ~ command:local:Command: \(update\)\s+\[id=\S+\]\s+\[urn=\S+::beta-secrets\]/);
+    expect(stdout + stderr).not.toContain(value);
   });
 
   it("shows a secrets file that was edited, with the digest in it", async () => {
-    const env = { MY_TOKEN: value, OTHER: "other" };
     writeSecrets(test.paths, "beta", { MY_TOKEN: value, OTHER: "forged" });
-    const { ops, output } = await test.change(env);
+    const { ops, repairs, output } = await test.change(env);
     expect(ops).toEqual({ "command:local:Command beta-secrets": "update" });
-    expect(output).toContain("its secrets file was edited by hand");
+    expect(repairs).toEqual({ "beta-secrets": "its secrets file was edited by hand (repair 1)" });
     expect(output).not.toContain("forged");
     expect(readSecrets(test.paths, "beta")).toEqual({ MY_TOKEN: value, OTHER: "other" });
-    expect(await test.preview(env)).toEqual({});
   });
 
   it("takes a value from the stack's configuration too; the environment wins", async () => {
     await test.pulumi(["config", "set", "--secret", "changelings:OTHER", "configured"]);
-    expect((await test.up({ MY_TOKEN: value })).code).toBe(0);
+    const { ops, repairs } = await test.change({ MY_TOKEN: value });
+    expect(ops).toEqual({ "command:local:Command beta-secrets": "update" });
+    // Nor was anything left to repair.
+    expect(repairs).toEqual({});
     const secrets = () => JSON.parse(readFileSync(join(test.paths.secrets, "beta.json"), "utf8"));
     expect(secrets()).toMatchObject({ values: { OTHER: "configured" } });
     expect((await test.up({ MY_TOKEN: value, OTHER: "environment" })).code).toBe(0);

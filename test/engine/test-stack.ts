@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { schedulerState } from "../../components/cron/local/state.ts";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
-import { type Finished, installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
+import { type Finished, installationOf, projectName, pulumi, type Stack } from "../../scripts/stack/stack.ts";
 
 /** A stack in a temporary folder, with its own home, backend, PULUMI_HOME, mngr and tmux. It uses nothing of the machine's. */
 export interface TestStack {
@@ -18,10 +18,12 @@ export interface TestStack {
   declare(toml: string): void;
   pulumi(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Finished>;
   up(env?: NodeJS.ProcessEnv): Promise<Finished>;
-  /** `up`, which must succeed: its ops by resource name without those that change nothing, and all that it printed. */
-  change(env?: NodeJS.ProcessEnv): Promise<{ readonly ops: Record<string, string>; readonly output: string }>;
+  /** `up`, which must succeed. */
+  change(env?: NodeJS.ProcessEnv): Promise<Change>;
   /** Ops of the next preview by resource name, without those that change nothing. */
   preview(env?: NodeJS.ProcessEnv): Promise<Record<string, string>>;
+  /** The stack's outputs, as in its state. `pulumi stack output --json` prints the same, if it has no secret. */
+  outputs(): unknown;
   /** Ends the scheduler and its supervisor, as a restart of the machine does. */
   endScheduler(): Promise<{ pid: number | undefined }>;
   /**
@@ -30,6 +32,15 @@ export interface TestStack {
    * @param options.destroy false: for a stack that has no other process than its scheduler
    */
   remove(options?: { readonly destroy?: boolean }): Promise<void>;
+}
+
+export interface Change {
+  /** By resource name, without those that change nothing. */
+  readonly ops: Record<string, string>;
+  /** What it repaired, as its previews show it, by resource name without the type. */
+  readonly repairs: Record<string, string>;
+  /** All that it printed. */
+  readonly output: string;
 }
 
 /** @param more environment variables of every program that it starts, for instance those of a Modal emulator */
@@ -55,13 +66,19 @@ export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
         .trim()
         .split("\n")
         .map((line) => JSON.parse(line));
-      return { ops: changesIn(events.flatMap((event) => event.resourcePreEvent?.metadata ?? [])), output: stdout };
+      const steps = events.flatMap((event) => event.resourcePreEvent?.metadata ?? []);
+      return { ops: changesIn(steps), repairs: repairsIn(steps), output: stdout };
     },
     async preview(extra) {
       const { code, stdout, stderr } = await run(["preview", "--json"], extra);
       if (code !== 0) throw new Error(`preview failed: ${stdout}${stderr}`);
       const { steps = [] } = JSON.parse(stdout) as { steps?: Step[] };
       return changesIn(steps);
+    },
+    outputs() {
+      const state = join(devFolder(home), "backend", ".pulumi", "stacks", projectName, `${stack.name}.json`);
+      const { checkpoint } = JSON.parse(readFileSync(state, "utf8")) as State;
+      return checkpoint.latest.resources?.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
     },
     async endScheduler() {
       const { pid } = schedulerState(paths);
@@ -80,6 +97,19 @@ export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
 interface Step {
   readonly op: string;
   readonly urn: string;
+  readonly old?: StepState | null;
+  readonly new?: StepState | null;
+}
+
+interface StepState {
+  readonly inputs?: { readonly environment?: { readonly DRIFT?: string } };
+}
+
+/** The file in which a backend on disk keeps a stack. */
+interface State {
+  readonly checkpoint: {
+    readonly latest: { readonly resources?: readonly { readonly type: string; readonly outputs?: unknown }[] };
+  };
 }
 
 /** A line of `up --json`. */
@@ -91,6 +121,17 @@ function changesIn(steps: readonly Step[]): Record<string, string> {
   const changed = steps.filter(({ op }) => op !== "same");
   return Object.fromEntries(
     changed.map(({ op, urn }) => [urn.split("::").slice(2).join(" ").replace(/^.*\$/, ""), op]),
+  );
+}
+
+/** The changed DRIFT of each Command. */
+function repairsIn(steps: readonly Step[]): Record<string, string> {
+  return Object.fromEntries(
+    steps.flatMap(({ op, urn, old: before, new: after }) => {
+      const drift = after?.inputs?.environment?.DRIFT;
+      const isNew = op === "update" && drift !== before?.inputs?.environment?.DRIFT;
+      return isNew && drift !== undefined ? [[urn.split("::").at(-1) ?? urn, drift]] : [];
+    }),
   );
 }
 
