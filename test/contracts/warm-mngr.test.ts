@@ -7,10 +7,11 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { readToolchain } from "../../scripts/setup/toolchain.mjs";
 import { startWarmMngr } from "../support/warm-mngr/warm-mngr.ts";
 
-describe("mngr as tests call it, in a fork of a process that has its modules", () => {
+describe("mngr and modal as tests call them, in a fork of a process that has their modules", () => {
   let home: string;
   let real: string;
   let warm: string;
+  let modals: readonly string[];
   let end: () => void;
   const env = (more: Record<string, string> = {}) => ({
     PATH: `${process.env["PATH"]}`,
@@ -28,6 +29,7 @@ describe("mngr as tests call it, in a fork of a process that has its modules", (
     const started = startWarmMngr(toolchain, "");
     real = toolchain.mngr;
     warm = join(`${started.path.split(delimiter)[0]}`, "mngr");
+    modals = [toolchain.modal, join(dirname(warm), "modal")];
     end = started.end;
     await vi.waitUntil(() => existsSync(join(dirname(warm), "socket")), { timeout: 60_000 });
   });
@@ -55,6 +57,23 @@ describe("mngr as tests call it, in a fork of a process that has its modules", (
     });
     expect(ways[1]).toEqual(ways[0]);
     expect(`${ways[1]?.stdout}${ways[1]?.stderr}`).not.toBe("");
+  });
+
+  it.each<[string, string[], Record<string, string>]>([
+    ["an error of its arguments", ["volume", "nothing"], {}],
+    ["no token, in as many columns as its variables say", ["environment", "list"], { COLUMNS: "60" }],
+    ["an app's file that can't be imported", ["deploy", "broken.py"], { PYTHONDONTWRITEBYTECODE: "1" }],
+  ])("answers as modal itself: %s", (_, args, variables) => {
+    writeFileSync(join(home, "broken.py"), "import nothing_of_this_name\n");
+    const ways = modals.map((program) => {
+      const options = { env: env(variables), cwd: home, encoding: "utf8" } as const;
+      const { status, signal, stdout, stderr } = spawnSync(program, args, options);
+      return { status, signal, stdout, stderr };
+    });
+    expect(ways[1]).toEqual(ways[0]);
+    expect(ways[1]?.status).not.toBe(0);
+    expect(`${ways[1]?.stdout}${ways[1]?.stderr}`).not.toBe("");
+    expect(existsSync(join(home, "__pycache__"))).toBe(false);
   });
 
   it.each(["SIGTERM", "SIGKILL"] as const)("ends with its caller's %s", async (signal) => {

@@ -1,4 +1,4 @@
-"""Stands for mngr on the PATH of tests: has the command run by server.py, or by mngr itself where that can't be."""
+"""Stands for mngr or modal on the PATH of tests: has the command run by server.py, or by the program itself where that can't be."""
 
 # Only built-in modules: those of the library would take longer to import than all else here.
 import _signal
@@ -7,12 +7,12 @@ import marshal
 import os
 import sys
 
-MNGR = "<MNGR>"
+PROGRAM = "<PROGRAM>"
 SOCKET = "<SOCKET>"
 
 
 def run_it_cold():
-    os.execv(MNGR, [MNGR, *sys.argv[1:]])
+    os.execv(PROGRAM, [PROGRAM, *sys.argv[1:]])
 
 
 def connect():
@@ -40,7 +40,7 @@ def main():
     connection = connect()
     mask = os.umask(0)
     os.umask(mask)
-    request = marshal.dumps(([MNGR, *sys.argv[1:]], dict(os.environb), numbers, mask))
+    request = marshal.dumps(([PROGRAM, *sys.argv[1:]], dict(os.environb), numbers, mask))
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     files = b"".join(number.to_bytes(4, sys.byteorder) for number in (folder, *numbers))
     for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT):
@@ -54,7 +54,7 @@ def main():
     while len(status) < 4:
         more = connection.recv(4 - len(status))
         if not more:
-            sys.exit("mngr's server for tests has ended")
+            sys.exit("the server of mngr and modal for tests has ended")
         status += more
     status = int.from_bytes(status, "little")
     if os.WIFSIGNALED(status):

@@ -1,6 +1,6 @@
-"""Runs mngr's commands for tests in forks of this process, which has already imported what they need.
+"""Runs mngr's and modal's commands for tests in forks of this process, which has already imported what they need.
 
-Imports are most of what a short command of mngr costs, and tests start hundreds of them. Each command still runs in a
+Imports are most of what a short command of these costs, and tests start hundreds of them. Each command still runs in a
 process of its own, with its caller's arguments, environment, folder and files. `imbue.mngr.main` itself, which reads
 settings while it is imported, and Modal's client, which reads variables, are only imported by that process.
 
@@ -25,6 +25,14 @@ import sys
 # What commands import while they run. Only speed depends on this list.
 LATER = ("certifi", "docker", "imbue.mngr_docker.cli", "imbue.mngr_docker.instance", "pyinfra.local", "urllib.request")
 
+# What Modal's client imports, without its own modules.
+OF_MODAL = (
+    *("aiohttp.web", "cbor2", "google.protobuf.struct_pb2", "google.protobuf.wrappers_pb2", "grpclib.client"),
+    *("modal_proto.api_grpc", "modal_proto.task_command_router_pb2", "rich.columns", "rich.json", "rich.live"),
+    *("rich.markdown", "rich.panel", "rich.rule", "rich.table", "rich.traceback", "rich.tree", "synchronicity"),
+    "watchfiles",
+)
+
 MOST_FILES = 16
 MOST_BYTES = 16_000_000
 
@@ -37,8 +45,12 @@ def preload():
         elif isinstance(statement, ast.Import):
             for each in statement.names:
                 importlib.import_module(each.name)
-    for name in (*(each.module for each in importlib.metadata.entry_points(group="mngr")), *LATER):
+    entry_points = importlib.metadata.entry_points()
+    plugins = (*entry_points.select(group="mngr"), *entry_points.select(group="pyinfra.connectors"))
+    for name in (*(each.module for each in plugins), *LATER, *OF_MODAL):
         importlib.import_module(name)
+    # Its grammar is compiled once per process, which is most of what `mngr list` does.
+    importlib.import_module("celpy.celparser").CELParser()
     for name in ("imbue.mngr.main", "modal"):
         assert name not in sys.modules, f"{name} must be imported by each command itself"
     # Else each fork's first collection would copy all pages.
@@ -98,6 +110,9 @@ def become(request, files):
         os.dup2(file, number)
     os.closerange(64, 64 + 4 * MOST_FILES)
     sys.argv = arguments
+    # Python itself reads these when it starts.
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.stdout.reconfigure(line_buffering=bool(os.environ.get("PYTHONUNBUFFERED")))
 
 
 def serve(path):
@@ -131,6 +146,8 @@ def serve(path):
 
 preload()
 serve(sys.argv[1])
-from imbue.mngr.main import cli  # noqa: E402
-
-sys.exit(cli())
+if os.path.basename(sys.argv[0]) == "modal":
+    from modal.__main__ import main
+else:
+    from imbue.mngr.main import cli as main
+sys.exit(main())
