@@ -6,9 +6,11 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+# Without an import of modal, which takes a second.
 _INSPECT = (
-    "import json, os, sys, modal; print(json.dumps([sys._base_executable, '%d.%d' % sys.version_info[:2],"
-    " os.path.realpath(sys.base_prefix), os.path.dirname(os.path.dirname(modal.__file__)), modal.__version__]))"
+    "import importlib.util, json, os, sys, modal_version; modal = importlib.util.find_spec('modal').origin;"
+    " print(json.dumps([sys._base_executable, '%d.%d' % sys.version_info[:2], os.path.realpath(sys.base_prefix),"
+    " os.path.dirname(os.path.dirname(modal)), modal_version.__version__]))"
 )
 
 # Where a container finds what belongs to it.
