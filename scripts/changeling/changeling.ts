@@ -7,7 +7,8 @@ import { changelingProgram } from "./program.ts";
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 try {
-  await changelingProgram().parseAsync();
+  const program = await changelingProgram(process.argv[2]);
+  await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     // commander has already printed the message; 0 is --help and --version.

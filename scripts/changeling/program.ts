@@ -2,41 +2,53 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { checkout } from "../setup/cache.mjs";
-import { addAdopt } from "./commands/adopt.ts";
-import { addAuthorize } from "./commands/authorize.ts";
-import { addDiscard } from "./commands/discard.ts";
-import { addList } from "./commands/list.ts";
-import { addLogs } from "./commands/logs.ts";
-import { addPause } from "./commands/pause.ts";
-import { addPlan } from "./commands/plan.ts";
-import { addValidate } from "./commands/validate.ts";
-import { addRun } from "./cron/run.ts";
-import { addRuns } from "./cron/runs.ts";
-import { addDoctor } from "./doctor/doctor.ts";
-import { addSandbox } from "./sandbox/sandbox.ts";
-import { addSeed } from "./seed-agent/seed.ts";
-import { addDeploy } from "./web/deploy.ts";
-import { addDestroy } from "./web/destroy.ts";
-import { addForward } from "./web/forward.ts";
-import { addLoginUrl } from "./web/login-url.ts";
-import { addRevoke } from "./web/revoke.ts";
-import { addSessions } from "./web/sessions.ts";
-import { addStopStart } from "./web/stop-start.ts";
-import { addUpdate } from "./web/update.ts";
 
-/** The commands by what they are for, in the order of the help. */
-const groups: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
-  "The fleet": [addPlan, addList, addLogs, addPause, addValidate, addDoctor],
-  "Scheduled changelings": [addRun, addRuns],
-  "Web changelings": [
-    ...[addDeploy, addUpdate, addForward, addLoginUrl, addStopStart, addDestroy, addRevoke, addSessions],
-  ],
-  "Sandboxes and seed agents": [addSandbox, addSeed],
-  "Stacks and machines": [addAuthorize, addAdopt, addDiscard],
+type Add = (program: Command) => void;
+
+/**
+ * The commands by what they are for, in the order of the help, with the modules that add them. A command starts a quarter
+ * faster without loading those of all others.
+ */
+const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Add>>>>> = {
+  "The fleet": {
+    plan: async () => (await import("./commands/plan.ts")).addPlan,
+    list: async () => (await import("./commands/list.ts")).addList,
+    logs: async () => (await import("./commands/logs.ts")).addLogs,
+    "pause resume": async () => (await import("./commands/pause.ts")).addPause,
+    validate: async () => (await import("./commands/validate.ts")).addValidate,
+    doctor: async () => (await import("./doctor/doctor.ts")).addDoctor,
+  },
+  "Scheduled changelings": {
+    run: async () => (await import("./cron/run.ts")).addRun,
+    runs: async () => (await import("./cron/runs.ts")).addRuns,
+  },
+  "Web changelings": {
+    deploy: async () => (await import("./web/deploy.ts")).addDeploy,
+    update: async () => (await import("./web/update.ts")).addUpdate,
+    forward: async () => (await import("./web/forward.ts")).addForward,
+    "login-url open": async () => (await import("./web/login-url.ts")).addLoginUrl,
+    "stop start": async () => (await import("./web/stop-start.ts")).addStopStart,
+    destroy: async () => (await import("./web/destroy.ts")).addDestroy,
+    revoke: async () => (await import("./web/revoke.ts")).addRevoke,
+    "sessions metrics": async () => (await import("./web/sessions.ts")).addSessions,
+  },
+  "Sandboxes and seed agents": {
+    sandbox: async () => (await import("./sandbox/sandbox.ts")).addSandbox,
+    seed: async () => (await import("./seed-agent/seed.ts")).addSeed,
+  },
+  "Stacks and machines": {
+    authorize: async () => (await import("./commands/authorize.ts")).addAuthorize,
+    adopt: async () => (await import("./commands/adopt.ts")).addAdopt,
+    discard: async () => (await import("./commands/discard.ts")).addDiscard,
+  },
 };
 
-/** All commands. Parsing invalid arguments throws a CommanderError after its message was printed. */
-export function changelingProgram(): Command {
+/**
+ * Parsing invalid arguments throws a CommanderError after its message was printed.
+ *
+ * @param first the first argument: if it is a command, the program has only this one, and otherwise all
+ */
+export async function changelingProgram(first?: string): Promise<Command> {
   const defaultStack = process.env["CHANGELINGS_STACK"] ?? "dev";
   const program = new Command("changeling")
     .description("A fleet of autonomous coding agents, declared in one TOML file and converged by `pulumi up`.")
@@ -45,9 +57,13 @@ export function changelingProgram(): Command {
     .option("--json", "print JSON, for scripts")
     .showHelpAfterError("(add --help for the options and examples)")
     .exitOverride();
-  for (const [heading, adds] of Object.entries(groups)) {
+  const parts = Object.entries(groups).flatMap(([heading, group]) =>
+    Object.entries(group).map(([names, load]) => ({ heading, names: names.split(" "), load })),
+  );
+  const named = parts.filter(({ names }) => names.includes(first ?? ""));
+  for (const { heading, load } of named.length > 0 ? named : parts) {
     program.commandsGroup(`${heading}:`);
-    for (const add of adds) add(program);
+    (await load())(program);
   }
   for (const command of program.commands) {
     command.exitOverride().showHelpAfterError("(add --help for the options and examples)");

@@ -10,7 +10,7 @@ import { commandsOf, markdownFiles } from "../../support/markdown.ts";
 
 const text = (path: string) => readFileSync(join(projectFolder, path), "utf8");
 const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(text("package.json")));
-const program = changelingProgram();
+const program = await changelingProgram();
 
 /** What people read. The demo repository, the sandboxes' image, the stock agents' own repositories and their prompts speak of other projects. */
 const documents = [
