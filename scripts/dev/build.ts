@@ -2,12 +2,14 @@
  * `npm run build`: compiles the components to JavaScript with types, for other Pulumi programs (Node strips no types
  * below node_modules).
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { programFiles } from "../../components/seed-agent/image/context.ts";
 import { argumentsOf } from "../setup/arguments.mjs";
 import { projectFolder } from "../stack/project.ts";
+import { writeModules } from "./build/modules.ts";
 
 /** Modules that a program reads: what a seed agent's code is written against, and its first version. */
 const readAsText = /seed-agent\/program\/(seed\.d|first-version\/[^/]+)\.ts$/;
@@ -15,10 +17,7 @@ const readAsText = /seed-agent\/program\/(seed\.d|first-version\/[^/]+)\.ts$/;
 argumentsOf("build");
 const dist = join(projectFolder, "dist");
 rmSync(dist, { recursive: true, force: true });
-const compiler = join(projectFolder, "node_modules", "typescript", "bin", "tsc");
-const { status } = spawnSync(process.execPath, [compiler, "-p", join(projectFolder, "scripts", "dev", "build")], {
-  stdio: "inherit",
-});
+const [status] = await Promise.all([writeTypes(), writeModules(dist)]);
 if (status === 0) {
   // Files that the programs read at run time: prompts, agent types, shell and awk programs.
   for (const folder of ["changelings", "components"]) {
@@ -43,5 +42,15 @@ if (status === 0) {
   // The packages that a changeling's containers on Modal install.
   cpSync(join(projectFolder, "scripts/setup/requirements.txt"), join(dist, "scripts/setup/requirements.txt"));
 } else {
-  process.exitCode = status ?? 1;
+  process.exitCode = status;
+}
+
+/** @returns the compiler's exit code */
+async function writeTypes(): Promise<number> {
+  const compiler = join(projectFolder, "node_modules", "typescript", "bin", "tsc");
+  const child = spawn(process.execPath, [compiler, "-p", join(projectFolder, "scripts", "dev", "build")], {
+    stdio: "inherit",
+  });
+  const [code] = await once(child, "close");
+  return code ?? 1;
 }
