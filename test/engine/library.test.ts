@@ -1,31 +1,33 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { schedulerState } from "../../components/cron/local/state.ts";
-import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { installations } from "../../components/host/claims.ts";
 import { sessionsState } from "../../components/sandbox/sessions/state.ts";
-import { stopSessions } from "../../components/sandbox/sessions/supervise.ts";
 import { release } from "../../components/seed-agent/image/context.ts";
-import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
-import { projectFolder } from "../../scripts/stack/project.ts";
 import { freePort } from "../support/free-port.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
 import { WebAgentRepo } from "../support/web-agent-repo.ts";
-import { OtherProgram } from "./other-program.ts";
+import { compile } from "./compile.ts";
+import { InstalledPackage, OtherProgram } from "./other-program.ts";
 
+let installed: InstalledPackage;
+/** Of all tests, as long as they succeed. */
 let program: OtherProgram;
 beforeAll(() => {
-  program = new OtherProgram();
+  installed = new InstalledPackage();
+  program = new OtherProgram(installed);
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state !== "fail") return;
+  await program.remove();
+  program = new OtherProgram(installed);
 });
 afterAll(async () => {
-  // Also when a test failed before its destroy.
-  await stopScheduler(program.installation, { endRuns: false }, program.home);
-  await stopForwardingServer(program.installation, program.home);
-  await stopSessions(program.installation, program.home);
-  program.remove();
+  await program.remove();
+  installed.remove();
 });
 
 const preview = (...options: string[]) =>
@@ -80,13 +82,8 @@ describe("the package", () => {
       "return routing + volume + port; }",
     ];
     writeFileSync(join(program.folder, "typed.ts"), `${lines.join("\n")}\n`);
-    const compiler = join(projectFolder, "node_modules/typescript/bin/tsc");
     const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2024", ...resolution];
-    const { stdout } = spawnSync(process.execPath, [compiler, ...options, "typed.ts"], {
-      cwd: program.folder,
-      encoding: "utf8",
-    });
-    expect(stdout).toBe("");
+    expect(compile(program.folder, [...options, "typed.ts"])).toBe("");
   });
 
   it("has a command, which says where its own commands work and what to use in a program", () => {
@@ -98,46 +95,91 @@ describe("the package", () => {
   });
 });
 
+describe("setup in the package", () => {
+  it.each(["sandbox-tools", "wrangler"])("has the program that finds or installs %s", (name) => {
+    expect(existsSync(join(installed.folder, "dist/scripts/setup", `${name}.js`))).toBe(true);
+  });
+});
+
 describe("the seed agent's image in the package", () => {
   it("is the release of the checkout", async () => {
     const context = "components/seed-agent/image/context.js";
-    const built = join(realpathSync(join(program.folder, "node_modules/changelings")), "dist", context);
+    const built = join(installed.folder, "dist", context);
     const script = `import(${JSON.stringify(built)}).then(async ({ release }) => console.log(await release()))`;
     const printed = execFileSync(process.execPath, ["-e", script], { cwd: program.folder, encoding: "utf8" });
     expect(printed.trim()).toBe(await release());
   });
 });
 
+describe("wrong arguments in another program", () => {
+  let refused: string;
+  beforeAll(() => {
+    program.write(
+      'import { CronChangeling, changelingOf } from "changelings";',
+      'import { ForwardingServer, WebChangeling, webOf } from "changelings/web";',
+      "const rejected = [",
+      '  () => changelingOf("beta", { provider: "moon" }),',
+      '  () => webOf("gamma", { provider: "moon" }),',
+      '  () => new ForwardingServer("forwarding", { port: 0, host: "0.0.0.0", codeTtlSeconds: 0.5 }),',
+      '  () => new WebChangeling("elena", { source: "file:///srv/elena", provider: "modal" }),',
+      "];",
+      "for (const each of rejected) Promise.resolve().then(each);",
+      'new CronChangeling("alpha", { repo: "/tmp", timezone: "Berlin", schedule: "0 0 6 * * *", agentType: "command" });',
+    );
+    refused = refusal();
+  });
+
+  it("are reported without a stack", () => {
+    expect(refused).not.toMatch(/unhandled exception|\n +at /);
+  });
+
+  it.each([
+    ["CronChangeling", /changeling "alpha" is not valid:\n +schedule: .*\n +timezone: /],
+    ["ForwardingServer", /forwarding server "forwarding" is not valid:\n +port: .*\n +host: .*\n +codeTtlSeconds: /],
+    ["WebChangeling", /changeling "elena" is not valid:\n +modal: .*required for provider "modal"/],
+  ])("of a %s are all reported at once, by property", (_name, every) => {
+    expect(refused).toMatch(every);
+  });
+
+  it.each([
+    ["changelingOf", "beta"],
+    ["webOf", "gamma"],
+  ])("of %s are reported", (_name, changeling) => {
+    expect(refused).toContain(`changeling ${changeling}: provider: `);
+  });
+});
+
 describe("CronChangeling in another program", () => {
-  function write(options: string): void {
-    program.write('import { CronChangeling } from "changelings";', `new CronChangeling("alpha", { ${options} });`);
-  }
-
-  it("reports every error in its args at once, by property, without a stack", () => {
-    write('repo: "/tmp", timezone: "Berlin", schedule: "0 0 6 * * *", agentType: "command"');
-    const refused = refusal();
-    expect(refused).toMatch(/changeling "alpha" is not valid:\n +schedule: .*\n +timezone: /);
-    expect(refused).not.toMatch(/unhandled exception|\n +at /);
-  });
-
-  it.each(["changelingOf", "webOf"])("%s reports errors without a stack", (name) => {
-    const from = name === "webOf" ? "changelings/web" : "changelings";
-    program.write(`import { ${name} } from "${from}";`, `${name}("alpha", { provider: "moon" });`);
-    const refused = refusal();
-    expect(refused).toMatch(/changeling alpha: provider: /);
-    expect(refused).not.toMatch(/unhandled exception|\n +at /);
-  });
-
-  it("is installed with a scheduler of its own, shows nothing when nothing changed, and is removed", () => {
-    const { home, paths } = program;
-    write(`repo: "${home}", timezone: "Europe/Berlin", agentType: "command", agentArgs: ["true"]`);
+  it("has a scheduler of its own, shows nothing when nothing changed, survives its project's new name, and is removed", () => {
+    const { home, folder, paths, installation } = program;
+    program.write(
+      'import { CronChangeling } from "changelings";',
+      `const options = { repo: "${home}", timezone: "Europe/Berlin", agentType: "command", agentArgs: ["true"] };`,
+      'new CronChangeling("alpha", options);',
+    );
     program.up();
     expect(JSON.parse(readFileSync(join(paths.jobs, "alpha.json"), "utf8"))).toMatchObject({
       spec: { schedule: "0 3 * * *", timezone: "Europe/Berlin", repo: home },
     });
+    expect(schedulerState(paths).alive).toBe(true);
     expect(preview("--expect-no-changes")).toMatch(/5 unchanged/);
-    program.destroy();
+
+    program.pulumi("stack", "rename", "organization/fleet/dev", "--stack", "dev");
+    const file = join(folder, "Pulumi.yaml");
+    const project = readFileSync(file, "utf8");
+    writeFileSync(file, project.replace("name: others", "name: fleet"));
+    // Which of them it is, the state says after its resources were declared: what looks amiss is put right.
+    program.pulumi("up", "--stack", "dev", "--yes", "--skip-preview", "--non-interactive");
+    expect(installations(home)).toMatchObject([{ id: installation, claim: { project: "fleet" } }]);
+    expect(preview("--stack", "dev", "--expect-no-changes")).toMatch(/5 unchanged/);
+    expect(schedulerState(paths).alive).toBe(true);
+    program.pulumi("destroy", "--stack", "dev", "--yes", "--skip-preview", "--non-interactive");
+    expect(installations(home)).toEqual([]);
     expect(existsSync(paths.root)).toBe(false);
+
+    program.pulumi("stack", "rename", "organization/others/dev", "--stack", "dev");
+    writeFileSync(file, project);
+    program.pulumi("stack", "select", "dev");
   });
 });
 
@@ -149,8 +191,7 @@ describe("SandboxChangeling in another program", () => {
       'import { SandboxChangeling } from "changelings/sandbox";',
       `export const { memory } = new SandboxChangeling("example", { repo: "${home}/app" });`,
     );
-    program.up();
-    expect(program.pulumi("stack", "output", "memory").trim()).toBe("harvest-memory-local-app");
+    expect(program.up()).toMatch(/^Outputs:\n +memory: "harvest-memory-local-app"$/m);
     expect(JSON.parse(readFileSync(join(paths.sandboxes, "specs/example.json"), "utf8"))).toMatchObject({
       spec: { runtime: "stub", url: `${home}/app` },
     });
@@ -169,9 +210,8 @@ describe("SeedAgentChangeling in another program", () => {
       'import { SeedAgentChangeling } from "changelings/seed-agent";',
       `export const { url } = new SeedAgentChangeling("sprout", { port: ${port}, mode: "off", destroyData: true });`,
     );
-    program.up();
-    const url = program.pulumi("stack", "output", "url").trim();
-    expect(url).toBe(`http://127.0.0.1:${port}`);
+    const url = `http://127.0.0.1:${port}`;
+    expect(program.up()).toContain(`Outputs:\n    url: "${url}"\n`);
     expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok", version: "v0" });
     expect(preview("--expect-no-changes")).toMatch(/4 unchanged/);
     program.destroy();
@@ -184,6 +224,7 @@ describe("CronChangeling in a program of the Automation API", () => {
   it("leaves a sound state after operations in one process, also at the same time", () => {
     const { home, folder, env } = program;
     const lines = [
+      'import { readFileSync } from "node:fs";',
       'import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";',
       'import { CronChangeling } from "changelings";',
       `const options = { repo: "${home}", timezone: "UTC", agentType: "command", agentArgs: ["true"], secrets: [] };`,
@@ -192,31 +233,29 @@ describe("CronChangeling in a program of the Automation API", () => {
       '  new CronChangeling("beta", options);',
       "};",
       "const stackOf = (stackName) =>",
-      '  LocalWorkspace.createOrSelectStack({ stackName, projectName: "others", program }, { workDir: process.cwd() });',
+      '  LocalWorkspace.createStack({ stackName, projectName: "others", program }, { workDir: process.cwd() });',
       'const [one, two] = [await stackOf("one"), await stackOf("two")];',
-      "await one.preview();",
-      "await one.up();",
-      "const again = await one.up();",
+      "const first = await one.up();",
       "const previews = await Promise.all([one.preview(), two.preview()]);",
       "const both = await Promise.all([one.up(), two.up()]);",
-      "const states = [await one.exportStack(), await two.exportStack()];",
+      `const state = (name) => JSON.parse(readFileSync(\`${home}/backend/.pulumi/stacks/others/\${name}.json\`, "utf8"));`,
+      'const resources = ["one", "two"].map((name) => state(name).checkpoint.latest.resources);',
       "await Promise.all([one.destroy(), two.destroy()]);",
-      "const resources = states.map(({ deployment }) => deployment.resources);",
-      "const changes = [again, ...both].map(({ summary }) => summary.resourceChanges);",
+      "const changes = [first, ...both].map(({ summary }) => summary.resourceChanges);",
       "const planned = previews.map(({ changeSummary }) => changeSummary);",
       "console.log(JSON.stringify({ changes, planned, resources }));",
     ];
     writeFileSync(join(folder, "automation.mjs"), `${lines.join("\n")}\n`);
     const { status, stdout, stderr } = spawnSync(process.execPath, ["automation.mjs"], {
       cwd: folder,
-      env,
+      env: { ...env, PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true" },
       encoding: "utf8",
     });
     // Each of its stacks was selected in turn.
     program.pulumi("stack", "select", "dev");
     expect(status, stderr).toBe(0);
     const { changes, planned, resources } = JSON.parse(stdout);
-    expect(changes).toEqual([{ same: 7 }, { same: 7 }, { create: 7 }]);
+    expect(changes).toEqual([{ create: 7 }, { same: 7 }, { create: 7 }]);
     expect(planned).toEqual([{ same: 7 }, { create: 7 }]);
     for (const state of resources) expectValid(state);
     expect(installations(home)).toEqual([]);
@@ -233,33 +272,6 @@ describe("CronChangeling in a program of the Automation API", () => {
   }
 });
 
-describe("CronChangeling of a project that is renamed", () => {
-  it("keeps its installation, its scheduler and its state", () => {
-    const { home, folder, paths } = program;
-    program.write(
-      'import { CronChangeling } from "changelings";',
-      `new CronChangeling("alpha", { repo: "${home}", timezone: "UTC", agentType: "command", secrets: [] });`,
-    );
-    program.up();
-    const before = schedulerState(paths);
-    program.pulumi("stack", "rename", "organization/fleet/dev", "--stack", "dev");
-    const file = join(folder, "Pulumi.yaml");
-    writeFileSync(file, readFileSync(file, "utf8").replace("name: others", "name: fleet"));
-    // Which of them it is, the state says after its resources were declared: what looks amiss is put right.
-    program.pulumi("up", "--stack", "dev", "--yes", "--skip-preview", "--non-interactive");
-    expect(installations(home)).toMatchObject([{ id: program.installation, claim: { project: "fleet" } }]);
-    expect(program.pulumi("preview", "--stack", "dev", "--non-interactive", "--expect-no-changes")).toContain(
-      "unchanged",
-    );
-    expect(schedulerState(paths).alive).toBe(before.alive);
-    program.pulumi("destroy", "--stack", "dev", "--yes", "--skip-preview", "--non-interactive");
-    expect(installations(home)).toEqual([]);
-    program.pulumi("stack", "rename", "organization/others/dev", "--stack", "dev");
-    writeFileSync(file, readFileSync(file, "utf8").replace("name: fleet", "name: others"));
-    program.pulumi("stack", "select", "dev");
-  });
-});
-
 describe("WebChangeling and ForwardingServer in another program", () => {
   let source: WebAgentRepo;
   let port: number;
@@ -269,12 +281,11 @@ describe("WebChangeling and ForwardingServer in another program", () => {
   });
   afterAll(() => source[Symbol.dispose]());
 
-  /** @param more options of the changeling @param forwarding of the forwarding server */
-  function write(more = "", forwarding = `port: ${port}`): void {
+  function write(): void {
     program.write(
       'import { ForwardingServer, localWebs, pageUrl, WebChangeling, webOf } from "changelings/web";',
-      `const options = { source: "file://${source.folder}", env: { GREETING: "hello" }, ${more} };`,
-      `const forwarding = new ForwardingServer("forwarding", { ${forwarding} });`,
+      `const options = { source: "file://${source.folder}", env: { GREETING: "hello" } };`,
+      `const forwarding = new ForwardingServer("forwarding", { port: ${port} });`,
       "const { declared, installation } = forwarding;",
       'const local = await localWebs([webOf("elena", options)]);',
       'const { agentId, servers } = new WebChangeling("elena", { ...options, local });',
@@ -282,15 +293,6 @@ describe("WebChangeling and ForwardingServer in another program", () => {
       "export { agentId, installation, servers, url };",
     );
   }
-
-  it("name every error in their args at once, by property", () => {
-    write("", 'port: 0, host: "0.0.0.0", codeTtlSeconds: 0.5');
-    const refused = refusal();
-    expect(refused).not.toMatch(/unhandled exception/);
-    expect(refused).toMatch(/forwarding server "forwarding" is not valid.*port.*host.*codeTtlSeconds/s);
-    write('provider: "modal"');
-    expect(refusal()).toMatch(/changeling "elena" is not valid.*modal.*required for provider "modal"/s);
-  });
 
   it("run, are reached after a login, show nothing when nothing changed, and are removed", async () => {
     write();

@@ -1,15 +1,44 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { vi } from "vitest";
 import * as z from "zod/mini";
+import { installations } from "../../components/host/claims.ts";
 import { installationId } from "../../components/host/installation.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { canonicalBackend } from "../../components/host/stack-identity.ts";
+import { cacheFolder } from "../../scripts/setup/cache.mjs";
 import { projectFolder } from "../../scripts/stack/project.ts";
+import { removeInstallation } from "../../scripts/stack/remove-installation.ts";
 import { endTmuxServer, hermeticEnvironment } from "./test-stack.ts";
 
-/** Another Pulumi program with a stack, in a temporary folder. This project's package is in its node_modules. */
+/** A folder `node_modules` with this project's package and the packages that it needs, as npm installs them. */
+export class InstalledPackage {
+  readonly modules: string;
+  readonly folder: string;
+
+  constructor() {
+    this.modules = join(mkdtempSync(join(tmpdir(), "package-")), "node_modules");
+    this.folder = join(this.modules, "changelings");
+    install(this.folder);
+    const { bin, dependencies } = packageForm.parse(
+      JSON.parse(readFileSync(join(this.folder, "package.json"), "utf8")),
+    );
+    mkdirSync(join(this.modules, ".bin"));
+    for (const [name, file] of Object.entries(bin))
+      symlinkSync(join(this.folder, file), join(this.modules, ".bin", name));
+    for (const name of new Set(Object.keys(dependencies).map((each) => each.split("/")[0] ?? each))) {
+      symlinkSync(join(projectFolder, "node_modules", name), join(this.modules, name));
+    }
+  }
+
+  remove(): void {
+    rmSync(dirname(this.modules), { recursive: true, force: true });
+  }
+}
+
+/** Another Pulumi program with a stack, in a temporary folder. */
 export class OtherProgram {
   readonly home: string;
   readonly folder: string;
@@ -17,19 +46,12 @@ export class OtherProgram {
   readonly installation: string;
   readonly paths: ReturnType<typeof installationPaths>;
 
-  constructor() {
+  constructor({ modules }: InstalledPackage) {
     this.home = mkdtempSync(join(tmpdir(), "library-"));
     this.folder = join(this.home, "program");
-    const modules = join(this.folder, "node_modules");
-    const own = join(modules, "changelings");
-    install(own);
+    mkdirSync(this.folder);
     mkdirSync(join(this.home, "backend"));
-    const { bin, dependencies } = packageForm.parse(JSON.parse(readFileSync(join(own, "package.json"), "utf8")));
-    mkdirSync(join(modules, ".bin"));
-    for (const [name, file] of Object.entries(bin)) symlinkSync(join(own, file), join(modules, ".bin", name));
-    for (const name of new Set(Object.keys(dependencies).map((each) => each.split("/")[0] ?? each))) {
-      symlinkSync(join(projectFolder, "node_modules", name), join(modules, name));
-    }
+    symlinkSync(modules, join(this.folder, "node_modules"));
     const backend = `file://${join(this.home, "backend")}`;
     this.installation = installationId({
       backend: canonicalBackend(backend),
@@ -41,6 +63,8 @@ export class OtherProgram {
     this.env = {
       ...hermeticEnvironment(this.home),
       MNGR__PROVIDERS__MODAL__IS_ENABLED: "false",
+      // Its home has none of what setup installs for sandboxes.
+      CHANGELINGS_CACHE: cacheFolder(),
       PULUMI_BACKEND_URL: backend,
       PULUMI_CONFIG_PASSPHRASE: "test",
     };
@@ -69,12 +93,20 @@ export class OtherProgram {
     return this.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
   }
 
-  /** The caller has ended the program's daemons. */
-  remove(): void {
-    endTmuxServer(this.env);
-    rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
+  /** Also ends and removes what a test that failed left. */
+  async remove(): Promise<void> {
+    vi.stubEnv("HOME", this.home);
+    try {
+      for (const { id } of installations(this.home)) await removeInstallation(id, everything);
+    } finally {
+      vi.unstubAllEnvs();
+      endTmuxServer(this.env);
+      rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
+    }
   }
 }
+
+const everything = { all: true, repositories: [], example: new Map() };
 
 const packageForm = z.object({ bin: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) });
 
