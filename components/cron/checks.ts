@@ -7,7 +7,7 @@ import {
 } from "../fleet/agents.ts";
 import { unfitDiagnostics } from "../fleet/applies.ts";
 import { branchDiagnostics } from "../fleet/checks.ts";
-import { type Diagnostic, error, type PlaceOf, warning } from "../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf, warning } from "../fleet/diagnostics.ts";
 import { variableDiagnostics } from "../fleet/secrets.ts";
 import { sizeDiagnostics } from "../fleet/sizes.ts";
 import { urlProblem } from "../git/repo-name.ts";
@@ -19,7 +19,7 @@ import { scheduleDoubt, scheduleProblem } from "./schedule.ts";
 import { zoneDiagnostics } from "./zone.ts";
 
 /** Diagnostics for one cron changeling's options that need no other input. */
-export function cronDiagnostics(options: CronOptions, place: PlaceOf): Diagnostic[] {
+export function cronDiagnostics(options: CronOptions, place: KeyPathOf): Diagnostic[] {
   const found: Diagnostic[] = [];
   const schedule = scheduleProblem(options.schedule, options.allow_frequent);
   if (schedule !== undefined) found.push(error(place("schedule"), schedule.message, schedule.remedy));
@@ -37,7 +37,7 @@ export function cronDiagnostics(options: CronOptions, place: PlaceOf): Diagnosti
 }
 
 /** For conversational agents: with too long a `settle` time, a run could only end by its timeout. */
-export function settleDiagnostics(options: CronOptions, place: PlaceOf): Diagnostic[] {
+export function settleDiagnostics(options: CronOptions, place: KeyPathOf): Diagnostic[] {
   const { settle_seconds: settle, timeout_seconds: timeout } = options;
   if (settle < timeout) return [];
   const message = `with settle_seconds = ${settle}, no run ends before its timeout of ${timeout} s`;
@@ -49,7 +49,7 @@ export function settleDiagnostics(options: CronOptions, place: PlaceOf): Diagnos
 export function cronAgentDiagnostics(
   { type, options }: { readonly type: string; readonly options: CronOptions },
   knowledge: AgentKnowledge,
-  place: PlaceOf,
+  place: KeyPathOf,
 ): Diagnostic[] {
   const { types, templates, isComplete, settingsFile, ignoresRepoSettings } = knowledge;
   const report = isComplete ? error : warning;

@@ -1,4 +1,4 @@
-import type { Diagnostic, PlaceOf } from "../fleet/diagnostics.ts";
+import type { Diagnostic, KeyPathOf } from "../fleet/diagnostics.ts";
 import type { Stack } from "../stack/deployment.ts";
 import type { DeclaredCron } from "./declared.ts";
 import { local } from "./local/entry.ts";
@@ -8,7 +8,7 @@ import type { CronOptions, CronProvider } from "./options.ts";
 /** What a provider does for cron changelings. What it needs is loaded only for fleets that use it. */
 export interface CronProviderEntry {
   /** Checks options that mean something else on other providers. */
-  check(options: CronOptions, place: PlaceOf): Diagnostic[];
+  check(options: CronOptions, place: KeyPathOf): Diagnostic[];
   /**
    * Observes its changelings, in one read for all of them.
    *

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { type MngrSettings, readMngrSettings } from "../mngr/settings.ts";
-import { type Diagnostic, error, type PlaceOf, warning } from "./diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf, warning } from "./diagnostics.ts";
 
 /** The agent types of mngr 0.3.0 and imbue-mngr-claude, with their parents. */
 const shipped: Readonly<Record<string, string>> = {
@@ -110,7 +110,7 @@ export interface AgentKnowledge {
 export function typeDiagnostics(
   type: string,
   { types, isComplete, ignoresRepoSettings }: AgentKnowledge,
-  place: PlaceOf,
+  place: KeyPathOf,
   what: string,
 ): Diagnostic[] {
   if (!types.has(type)) {
@@ -127,7 +127,7 @@ export function typeDiagnostics(
   return [error(place("agent_type"), message, `write agent_type = "${base.slice("headless_".length)}"`)];
 }
 
-export function noCommand(place: PlaceOf): Diagnostic {
+export function noCommand(place: KeyPathOf): Diagnostic {
   const remedy = 'write agent_args, for instance agent_args = ["make", "report"]';
   return { ...error(place("agent_type"), "a command agent needs its command", remedy), reads: ["agent_args"] };
 }

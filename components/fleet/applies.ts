@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Diagnostic, PlaceOf } from "./diagnostics.ts";
+import type { Diagnostic, KeyPathOf } from "./diagnostics.ts";
 import { type Applies, anyValue } from "./documented.ts";
 import type { Kind, Unfit, UnfitOptions } from "./kind.ts";
 
@@ -19,7 +19,7 @@ export function unfitOptions({ applies = {}, table, noun }: Applying, options: O
 }
 
 /** Diagnostics for these options. */
-export function unfitDiagnostics(kind: Applying, options: Options, place: PlaceOf): Diagnostic[] {
+export function unfitDiagnostics(kind: Applying, options: Options, place: KeyPathOf): Diagnostic[] {
   return [...unfitOptions(kind, options)].map(([key, unfit]) => {
     const { providers, needs = {} } = kind.applies?.[key] ?? {};
     return {

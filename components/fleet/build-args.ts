@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { looksLikeSecret, secretInBuildArg, shown } from "../lib/literal-secrets.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { type Diagnostic, error, type PlaceOf } from "./diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf } from "./diagnostics.ts";
 import type { Unfit } from "./kind.ts";
 import type { SharedOptions } from "./options.ts";
 import { secretNamePattern } from "./values.ts";
@@ -193,7 +193,7 @@ const takenPaths = [
  */
 export function buildArgDiagnostics(
   options: SharedOptions,
-  place: PlaceOf,
+  place: KeyPathOf,
   unfitForKind: (key: string) => UnfitArg | undefined,
 ): Diagnostic[] {
   const { args, problems } = parseBuildArgs(options.build_args);

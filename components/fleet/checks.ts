@@ -1,11 +1,11 @@
 import { branchProblem, type Repository } from "../git/refs.ts";
 import { isBranchName, urlProblem } from "../git/repo-name.ts";
 import { shown } from "../lib/literal-secrets.ts";
-import { type Diagnostic, error, type KeyPath, type PlaceOf, warning } from "./diagnostics.ts";
+import { type Diagnostic, error, type KeyPath, type KeyPathOf, warning } from "./diagnostics.ts";
 import type { Declaration } from "./kind.ts";
 import type { SharedOptions } from "./options.ts";
 
-export function branchDiagnostics({ branch }: SharedOptions, place: PlaceOf): Diagnostic[] {
+export function branchDiagnostics({ branch }: SharedOptions, place: KeyPathOf): Diagnostic[] {
   if (isBranchName(branch)) return [];
   return [
     error(place("branch"), `${shown(branch)} is not a valid branch name`, 'write a name such as branch = "main"'),

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { unfitOptions } from "./applies.ts";
-import { type Diagnostic, error, foundWith, type KeyPath, type PlaceOf } from "./diagnostics.ts";
+import { type Diagnostic, error, foundWith, type KeyPath, type KeyPathOf } from "./diagnostics.ts";
 import type { Declaration, Kind, Schemas, Table, Unfit, UnfitOptions } from "./kind.ts";
 import { nameDiagnostic, renameDiagnostics } from "./names.ts";
 import { dependsOnInvalid, type ValidTable, validOptions, writtenIndex } from "./valid-options.ts";
@@ -163,7 +163,7 @@ function resolveOptions(
   // In a fleet with two providers, a default may be meant for only one of them.
   const idle = new Map([...unfitOptions(kind, { ...options })].filter(([key]) => !Object.hasOwn(own.table, key)));
   if (idle.size > 0) options = z.parse(schema, { ...without(fitting.table, idle), ...own.table });
-  const place: PlaceOf = (...inner) => {
+  const place: KeyPathOf = (...inner) => {
     const [option = "", index, ...below] = inner;
     const isOwn = Object.hasOwn(own.table, option) || own.invalid.has(String(option));
     if (!isOwn && !Object.hasOwn(defaults.table, option) && !defaults.invalid.has(String(option))) return path;

@@ -86,4 +86,4 @@ function order(a: string, b: string): number {
 }
 
 /** Where an option is set: in the changeling's own table, or in `[defaults]`. */
-export type PlaceOf = (...path: KeyPath) => KeyPath;
+export type KeyPathOf = (...path: KeyPath) => KeyPath;

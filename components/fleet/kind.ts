@@ -2,7 +2,7 @@ import type * as z from "zod/mini";
 import type { Repository } from "../git/refs.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { MngrSettings } from "../mngr/settings.ts";
-import type { Diagnostic, PlaceOf, Severity } from "./diagnostics.ts";
+import type { Diagnostic, KeyPathOf, Severity } from "./diagnostics.ts";
 import type { Applies } from "./documented.ts";
 import type { SharedOptions } from "./options.ts";
 import type { Verbs } from "./verbs.ts";
@@ -35,7 +35,7 @@ export interface Declaration<Options extends SharedOptions = SharedOptions> {
   readonly options: Options;
   /** Whether the file sets its secrets. */
   readonly secretsAreExplicit: boolean;
-  readonly place: PlaceOf;
+  readonly place: KeyPathOf;
   /** The invalid options, which were replaced by defaults. */
   readonly invalid: ReadonlySet<string>;
   /** Options in `[defaults]` that have no effect for this changeling. */
@@ -149,7 +149,7 @@ export interface Kind<
   /** The kind's changelings that have a file on this machine. The CLI finds the kind of a name with them. */
   known(paths: InstallationPaths): readonly KnownChangeling[];
   /** Checks one changeling's options in isolation. */
-  check(options: Options, place: PlaceOf): Diagnostic[];
+  check(options: Options, place: KeyPathOf): Diagnostic[];
   /** Resolves every option, and checks it against its context: repositories, mngr's settings, other changelings. */
   resolve(
     declared: readonly Declaration<Options>[],

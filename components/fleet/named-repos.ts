@@ -1,13 +1,13 @@
 import { repoAround } from "../git/refs.ts";
 import { absoluteRepo } from "../git/repo-name.ts";
 import type { NamedRepo } from "./checks.ts";
-import { type Diagnostic, error, type PlaceOf } from "./diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf } from "./diagnostics.ts";
 import type { ResolveContext } from "./kind.ts";
 
 interface Declared {
   readonly name: string;
   readonly options: { readonly repo?: string | undefined };
-  readonly place: PlaceOf;
+  readonly place: KeyPathOf;
 }
 
 /** The repository of each changeling that has one: its own, the stack's, or the one that contains the file. */

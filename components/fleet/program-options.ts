@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { withoutSecrets } from "../lib/literal-secrets.ts";
-import { type Diagnostic, type PlaceOf, pathInWords } from "./diagnostics.ts";
+import { type Diagnostic, type KeyPathOf, pathInWords } from "./diagnostics.ts";
 import { nameDiagnostic } from "./names.ts";
 import { validOptions } from "./valid-options.ts";
 
@@ -20,7 +20,7 @@ export class ChangelingOptionsError extends Error {
 }
 
 /** In a program, an option's place is its name. */
-export const here: PlaceOf = (...path) => path;
+export const here: KeyPathOf = (...path) => path;
 
 /** Reads a changeling's options with its kind's table schema. Invalid options are replaced by their deproblems. */
 export function readOptions<Shape extends z.core.$ZodShape>(

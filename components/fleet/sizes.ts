@@ -1,4 +1,4 @@
-import { type Diagnostic, error, type PlaceOf } from "./diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf } from "./diagnostics.ts";
 
 /**
  * Declared values are passed to programs as arguments and environment variables, here and on agents' machines. Linux
@@ -32,7 +32,7 @@ export interface OptionSize {
  */
 export function sizeDiagnostics(
   options: Sized,
-  place: PlaceOf,
+  place: KeyPathOf,
   more: Readonly<Record<string, OptionSize>> = {},
 ): Diagnostic[] {
   const sizes = Object.entries({

@@ -1,6 +1,6 @@
 import { modalClient } from "./client.ts";
 import { personEnvironment, personIdentity } from "./identity.ts";
-import type { StackOnModal } from "./modal-side.ts";
+import type { StackOnModal } from "./modal-observation.ts";
 import { observeModal } from "./observe.ts";
 import type { ModalToken } from "./token.ts";
 

@@ -1,6 +1,6 @@
 import { unfitDiagnostics } from "../fleet/applies.ts";
 import { branchDiagnostics } from "../fleet/checks.ts";
-import { type Diagnostic, error, type PlaceOf } from "../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf } from "../fleet/diagnostics.ts";
 import { variableDiagnostics } from "../fleet/secrets.ts";
 import { bytesOf, bytesOfList, sizeDiagnostics } from "../fleet/sizes.ts";
 import { urlProblem } from "../git/repo-name.ts";
@@ -12,7 +12,7 @@ import { placeDiagnostics } from "./runtimes/mngr-checks.ts";
 import { checkRuntime } from "./runtimes/registry.ts";
 
 /** Diagnostics for one sandbox's options, without looking beyond them. */
-export function sandboxDiagnostics(options: SandboxOptions, place: PlaceOf): Diagnostic[] {
+export function sandboxDiagnostics(options: SandboxOptions, place: KeyPathOf): Diagnostic[] {
   const found = branchDiagnostics(options, place);
   found.push(...unfitDiagnostics({ applies: sandboxApplies, table: sandboxTable, noun: sandboxNoun }, options, place));
   const url = options.repo === undefined ? undefined : urlProblem(options.repo);
@@ -36,7 +36,7 @@ export function sandboxDiagnostics(options: SandboxOptions, place: PlaceOf): Dia
 
 const host = /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$/;
 
-function domainDiagnostics({ allow_domains: domains = [], provider }: SandboxOptions, place: PlaceOf): Diagnostic[] {
+function domainDiagnostics({ allow_domains: domains = [], provider }: SandboxOptions, place: KeyPathOf): Diagnostic[] {
   return domains.flatMap((domain, index) => {
     if (host.test(domain)) {
       if (provider !== "modal" || !hasOtherPort(domain)) return [];
@@ -48,7 +48,7 @@ function domainDiagnostics({ allow_domains: domains = [], provider }: SandboxOpt
 }
 
 /** Git removes these characters from a name, or ends the name at them. */
-function authorDiagnostics({ user_name: name }: SandboxOptions, place: PlaceOf): Diagnostic[] {
+function authorDiagnostics({ user_name: name }: SandboxOptions, place: KeyPathOf): Diagnostic[] {
   if (name === undefined || !/[<>\x00-\x1f\x7f]/.test(name)) return [];
   return [error(place("user_name"), "contains <, > or a control character", "write the name alone")];
 }

@@ -1,5 +1,5 @@
 import { unfitDiagnostics } from "../fleet/applies.ts";
-import { type Diagnostic, error, type PlaceOf, warning } from "../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf, warning } from "../fleet/diagnostics.ts";
 import { variableDiagnostics } from "../fleet/secrets.ts";
 import { bytesOf, sizeDiagnostics } from "../fleet/sizes.ts";
 import { shown } from "../lib/literal-secrets.ts";
@@ -11,7 +11,7 @@ import { generatedSecrets, secretVariables, variablesOfDeployment, variablesOfOp
 import { monitoringPort, runsOnThisMachine } from "./spec.ts";
 
 /** Diagnostics for one seed agent's options, without reading files or other changelings. */
-export function seedAgentDiagnostics(options: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
+export function seedAgentDiagnostics(options: SeedAgentOptions, place: KeyPathOf): Diagnostic[] {
   return [
     ...unfitDiagnostics({ applies: seedAgentApplies, table: seedAgentTable, noun: seedAgentNoun }, options, place),
     ...replicaDiagnostics(options, place),
@@ -23,7 +23,7 @@ export function seedAgentDiagnostics(options: SeedAgentOptions, place: PlaceOf):
   ];
 }
 
-function replicaDiagnostics(options: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
+function replicaDiagnostics(options: SeedAgentOptions, place: KeyPathOf): Diagnostic[] {
   const { secrets, port, provider } = options;
   const replicas = replicasOf(options);
   const found: Diagnostic[] = [];
@@ -48,7 +48,7 @@ function replicaDiagnostics(options: SeedAgentOptions, place: PlaceOf): Diagnost
 const imageReference =
   /^(?:[a-z0-9.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 
-function imageDiagnostics({ provider, container_image: image }: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
+function imageDiagnostics({ provider, container_image: image }: SeedAgentOptions, place: KeyPathOf): Diagnostic[] {
   if (provider !== "kubernetes") return [];
   if (image === undefined) {
     const remedy = 'name one, such as container_image = "ghcr.io/me/seed-agent:1.0.0"';
@@ -63,7 +63,7 @@ function imageDiagnostics({ provider, container_image: image }: SeedAgentOptions
   return [error(place("container_image"), `${shown(image)} is not an image name`, "write registry/name:tag")];
 }
 
-function secretDiagnostics({ secrets }: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
+function secretDiagnostics({ secrets }: SeedAgentOptions, place: KeyPathOf): Diagnostic[] {
   return secrets.flatMap((name, index) => {
     const path = place("secrets", index);
     if (generatedSecrets.some((each) => each === name))
@@ -84,7 +84,7 @@ const known: readonly string[] = Object.keys(variables).filter(
   (name) => !optionOf.has(name) && !variablesOfDeployment.has(name),
 );
 
-function environmentDiagnostics({ env }: SeedAgentOptions, place: PlaceOf): Diagnostic[] {
+function environmentDiagnostics({ env }: SeedAgentOptions, place: KeyPathOf): Diagnostic[] {
   return Object.entries(env).flatMap(([name, value]) => {
     const path = place("env", name);
     const option = optionOf.get(name);
@@ -112,7 +112,7 @@ function environmentDiagnostics({ env }: SeedAgentOptions, place: PlaceOf): Diag
 const maxGoalBytes = 65_536;
 
 /** @param goal the file's text; undefined if there is no such file */
-export function goalDiagnostics(goal: string | undefined, file: string, place: PlaceOf): Diagnostic[] {
+export function goalDiagnostics(goal: string | undefined, file: string, place: KeyPathOf): Diagnostic[] {
   if (goal === undefined) return [error(place("goal"), `there is no file ${file}`, "correct the path, or remove it")];
   if (goal.trim() === "")
     return [error(place("goal"), `${file} is empty`, "describe in it what the agent should become better at")];

@@ -1,7 +1,7 @@
 import type { ResolvedChangeling } from "../fleet/kind.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { FieldChange } from "../lib/field-changes.ts";
-import type { ModalSide, StackOnModal } from "../modal/modal-side.ts";
+import type { ModalObservation, StackOnModal } from "../modal/modal-observation.ts";
 import type { Check } from "./check.ts";
 import type { CommandState } from "./state.ts";
 
@@ -19,7 +19,7 @@ export interface InspectedStack {
    *
    * @param changeling the only one of interest: Modal is not queried for one that is on this machine
    */
-  modal(changeling?: string): Promise<ModalSide>;
+  modal(changeling?: string): Promise<ModalObservation>;
 }
 
 /** Whether a command should query this provider. */

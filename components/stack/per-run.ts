@@ -9,16 +9,16 @@ const noRun = {};
  *
  * @param make creates the value from the arguments of a run's first call
  */
-export function perRun<Value, Given extends readonly unknown[]>(
-  make: (...given: Given) => Value,
-): (...given: Given) => Value {
+export function perRun<Value, Args extends readonly unknown[]>(
+  make: (...args: Args) => Value,
+): (...args: Args) => Value {
   const values = new WeakMap<object, { readonly value: Value }>();
-  return (...given) => {
+  return (...args) => {
     // Each run has its own connection to its engine.
     const run: object = pulumi.runtime.getMonitor() ?? noRun;
     const known = values.get(run);
     if (known !== undefined) return known.value;
-    const value = make(...given);
+    const value = make(...args);
     values.set(run, { value });
     return value;
   };

@@ -2,7 +2,7 @@ import { join, relative } from "node:path";
 import { type AgentKnowledge, noCommand, stockTypes, typeDiagnostics } from "../fleet/agents.ts";
 import { unfitDiagnostics } from "../fleet/applies.ts";
 import { branchDiagnostics } from "../fleet/checks.ts";
-import { type Diagnostic, error, type PlaceOf } from "../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf } from "../fleet/diagnostics.ts";
 import { variableDiagnostics } from "../fleet/secrets.ts";
 import { bytesOf, bytesOfList, sizeDiagnostics } from "../fleet/sizes.ts";
 import { httpsRemote, isLoopback } from "../git/remote.ts";
@@ -15,7 +15,7 @@ import { providers } from "./providers.ts";
 import { settingsToml } from "./settings.ts";
 
 /** Diagnostics for one web changeling's options alone. */
-export function webDiagnostics(options: WebOptions, place: PlaceOf): Diagnostic[] {
+export function webDiagnostics(options: WebOptions, place: KeyPathOf): Diagnostic[] {
   const found = branchDiagnostics(options, place);
   found.push(...unfitDiagnostics({ applies: webApplies, table: webTable, noun: webNoun }, options, place));
   found.push(...providers[options.provider].check(options, place));
@@ -40,7 +40,7 @@ function ownSizes({ add_paths: paths, settings }: WebOptions) {
   };
 }
 
-function addPathDiagnostics({ add_paths: written, settings }: WebOptions, place: PlaceOf): Diagnostic[] {
+function addPathDiagnostics({ add_paths: written, settings }: WebOptions, place: KeyPathOf): Diagnostic[] {
   const found: Diagnostic[] = [];
   const taken = new Set<string>();
   for (const [index, text] of written.entries()) {
@@ -64,7 +64,7 @@ const volumeName = {
   modal: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
 };
 
-function dataFormDiagnostics({ data, provider }: WebOptions, place: PlaceOf): Diagnostic[] {
+function dataFormDiagnostics({ data, provider }: WebOptions, place: KeyPathOf): Diagnostic[] {
   if (data === undefined) return [];
   if (provider !== "local") {
     if (volumeName[provider].test(data)) return [];
@@ -76,7 +76,7 @@ function dataFormDiagnostics({ data, provider }: WebOptions, place: PlaceOf): Di
   return [error(place("data"), `${shown(data)} is not an absolute path`, 'write one such as data = "~/elena"')];
 }
 
-function remoteDiagnostics({ remote, provider }: WebOptions, place: PlaceOf): Diagnostic[] {
+function remoteDiagnostics({ remote, provider }: WebOptions, place: KeyPathOf): Diagnostic[] {
   if (remote === undefined) return [];
   const path = place("remote");
   const problem = urlProblem(remote);
@@ -100,7 +100,7 @@ function remoteDiagnostics({ remote, provider }: WebOptions, place: PlaceOf): Di
 export function dataDiagnostics(
   changelings: readonly DeclaredWeb[],
   home: string,
-  placeOf: (name: string) => PlaceOf,
+  placeOf: (name: string) => KeyPathOf,
 ): Diagnostic[] {
   const found: Diagnostic[] = [];
   const before: DeclaredWeb[] = [];
@@ -140,7 +140,7 @@ function holds(folder: string, path: string): boolean {
 export function webAgentDiagnostics(
   { type, options }: { readonly type: string | undefined; readonly options: WebOptions },
   knowledge: AgentKnowledge,
-  place: PlaceOf,
+  place: KeyPathOf,
 ): Diagnostic[] {
   if (type === undefined) return [];
   const found: Diagnostic[] = [];

@@ -1,4 +1,4 @@
-import type { Diagnostic, PlaceOf } from "../fleet/diagnostics.ts";
+import type { Diagnostic, KeyPathOf } from "../fleet/diagnostics.ts";
 import type { Stack } from "../stack/deployment.ts";
 import type { DeclaredWeb } from "./declared.ts";
 import { docker } from "./docker/entry.ts";
@@ -12,7 +12,7 @@ export interface WebProvider {
   /** Where its agents run, for messages: "in Docker". */
   readonly where: string;
   /** Checks options that mean something else on other providers. */
-  check(options: WebOptions, place: PlaceOf): Diagnostic[];
+  check(options: WebOptions, place: KeyPathOf): Diagnostic[];
   /** Observes its changelings and their sources, in one read for all of them. */
   observe(changelings: readonly DeclaredWeb[], stack: Stack): Promise<ObservedWebs>;
 }

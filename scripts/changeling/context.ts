@@ -5,7 +5,7 @@ import { printJson, printText } from "../../components/lib/terminal.ts";
 import type { InspectedStack } from "../../components/stack/inspection.ts";
 import { devStack } from "../stack/dev-stack.ts";
 import { commandsOn, installationOf, shortNameOf } from "../stack/stack.ts";
-import { modalSide } from "./modal-side.ts";
+import { observeModalIfNeeded } from "./observe-modal.ts";
 import type { StackSelection } from "./stack-selection.ts";
 
 /** A stack with what the kinds need to inspect it. */
@@ -27,13 +27,13 @@ export function contextOf(command: Command): Context {
 }
 
 export function inspected(selection: StackSelection): Inspected {
-  const sides = new Map<string | undefined, ReturnType<typeof modalSide>>();
+  const sides = new Map<string | undefined, ReturnType<typeof observeModalIfNeeded>>();
   return {
     ...selection,
     name: shortNameOf(selection.stack),
     installation: installationOf(selection.stack),
     modal(changeling) {
-      const side = sides.get(changeling) ?? modalSide(selection, changeling);
+      const side = sides.get(changeling) ?? observeModalIfNeeded(selection, changeling);
       sides.set(changeling, side);
       return side;
     },

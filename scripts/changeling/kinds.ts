@@ -4,7 +4,7 @@ import type { Verb } from "../../components/fleet/verbs.ts";
 import { type Fleet, kinds } from "../../components/kinds.ts";
 import { upCommand } from "../../components/lib/own-commands.ts";
 import { didYouMean } from "../../components/lib/suggest.ts";
-import type { ModalSide } from "../../components/modal/modal-side.ts";
+import type { ModalObservation } from "../../components/modal/modal-observation.ts";
 import type { DeployableKind } from "../../components/stack/deployment.ts";
 import { requireStack } from "./known-stack.ts";
 import type { StackSelection } from "./stack-selection.ts";
@@ -73,7 +73,7 @@ export async function noSuchChangeling(
   selection: StackSelection,
   name: string,
   names: readonly string[],
-  modal: ModalSide,
+  modal: ModalObservation,
 ): Promise<Error> {
   const known = allKinds.flatMap((kind) => kind.known(selection.paths)).filter(({ removed }) => removed === undefined);
   const deployed = [...new Set([...names, ...known.map((each) => each.name)])];

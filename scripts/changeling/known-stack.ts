@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import * as z from "zod/mini";
 import { didYouMean } from "../../components/lib/suggest.ts";
-import type { ModalSide } from "../../components/modal/modal-side.ts";
+import type { ModalObservation } from "../../components/modal/modal-observation.ts";
 import { problemOf, pulumi, type Stack, shortNameOf } from "../stack/stack.ts";
 import { requireDevStack, type StackSelection } from "./stack-selection.ts";
 
@@ -13,7 +13,7 @@ const stackList = z.array(z.object({ name: z.string() }));
  *
  * @throws with the existing stacks if it is not one of them, and if the backend can't be queried
  */
-export async function requireStack({ stack, paths }: StackSelection, modal?: ModalSide): Promise<void> {
+export async function requireStack({ stack, paths }: StackSelection, modal?: ModalObservation): Promise<void> {
   if (existsSync(paths.root)) return;
   if (modal?.kind === "reached" && modal.fleet.observed.environment !== undefined) return;
   requireDevStack(stack);

@@ -12,7 +12,7 @@ import { type DaemonRef, daemonState } from "../../components/host/supervision/s
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../components/host/supervision/supervise.ts";
 import { allowedEnvironment } from "../../components/lib/environment.ts";
 import { writeForwardingConfig } from "../../components/web/forwarding/installed-config.ts";
-import { forwardingPlace } from "../../components/web/forwarding/state.ts";
+import { forwardingDaemonRef } from "../../components/web/forwarding/state.ts";
 import { startForwardingServer, stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
 
 const installation = "0123456789ab";
@@ -168,7 +168,7 @@ describe.each([
         ...{ version: 1, port: 0, host: "127.0.0.1", publicUrl: null, routing: "host" },
         ...{ codeTtlSeconds: 60, cookieTtlSeconds: 60 },
       }),
-    place: () => forwardingPlace(installationPaths(installation, home)),
+    place: () => forwardingDaemonRef(installationPaths(installation, home)),
     start: () => startForwardingServer(installation, home),
     stop: () => stopForwardingServer(installation, home),
   },

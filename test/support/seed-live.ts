@@ -2,7 +2,7 @@ import type { CodeStore } from "../../components/seed-agent/program/code-store/c
 import type { AgentRequest, AgentResponse, Recording, Version } from "../../components/seed-agent/program/domain.ts";
 import type { Events } from "../../components/seed-agent/program/events.ts";
 import {
-  type Given,
+  type CallContext,
   HostError,
   type StartHost,
   type VersionHost,
@@ -12,7 +12,7 @@ import type { Store } from "../../components/seed-agent/program/store/store.ts";
 
 /** A version's code without a process: what `bundle` would be. */
 export interface Code {
-  handle?(request: AgentRequest, given: Given, call: Call): AgentResponse | Promise<AgentResponse>;
+  handle?(request: AgentRequest, given: CallContext, call: Call): AgentResponse | Promise<AgentResponse>;
   checks?(): readonly { readonly name: string; readonly ok: boolean }[];
   /** In bytes. */
   memory?: number;

@@ -3,7 +3,7 @@ import { installedJobs } from "../local/installed-files.ts";
 import type { JobSpec } from "../local/job.ts";
 import type { AppSpec } from "../modal/spec.ts";
 import type { CronProvider } from "../options.ts";
-import { type CronModalSide, cronSide } from "./on-modal.ts";
+import { type CronModalObservation, cronObservation } from "./on-modal.ts";
 
 /** A deployed changeling of either provider. */
 export type Deployed = Pick<JobSpec & AppSpec, "name" | "schedule" | "timezone" | "enabled"> & {
@@ -17,16 +17,16 @@ export interface DeployedFleet {
   readonly changelings: readonly Deployed[];
   /** Deployed changelings that can't be read: the name and the problem. */
   readonly problems: readonly { readonly name: string; readonly problem: string }[];
-  readonly modal: CronModalSide;
+  readonly modal: CronModalObservation;
 }
 
 /** A stack's deployed cron changelings on both providers. @param name the only changeling of interest */
 export async function deployedFleet(stack: InspectedStack, name?: string): Promise<DeployedFleet> {
-  return deployedWith(stack, await cronSide(await stack.modal(name)));
+  return deployedWith(stack, await cronObservation(await stack.modal(name)));
 }
 
 /** The same, if Modal was already queried. */
-export function deployedWith(stack: InspectedStack, modal: CronModalSide): DeployedFleet {
+export function deployedWith(stack: InspectedStack, modal: CronModalObservation): DeployedFleet {
   const local = includesProvider(stack, "local") ? installedJobs(stack.paths) : { jobs: [], problems: [] };
   const remote = modal.kind === "reached" ? modal.fleet : { apps: [], problems: [] };
   const changelings = [

@@ -1,6 +1,6 @@
 import { upCommand } from "../../lib/own-commands.ts";
 import { fromNow, shortTime } from "../../lib/times.ts";
-import { unreachedText } from "../../modal/modal-side.ts";
+import { unreachedText } from "../../modal/modal-observation.ts";
 import type { InspectedStack, Listing } from "../../stack/inspection.ts";
 import { schedulerState } from "../local/state.ts";
 import type { CronProvider } from "../options.ts";

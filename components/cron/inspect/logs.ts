@@ -6,7 +6,7 @@ import type { Answer, InspectedStack, NotFound } from "../../stack/inspection.ts
 import type { Run } from "../run-records.ts";
 import { runReport } from "../run-text.ts";
 import { deployedWith } from "./deployed.ts";
-import { type CronModalSide, cronSide } from "./on-modal.ts";
+import { type CronModalObservation, cronObservation } from "./on-modal.ts";
 import { type RunOnProvider, recordedRun, recordedRuns } from "./recorded-runs.ts";
 
 /** How many recent runs to search for one that was not skipped. */
@@ -18,7 +18,7 @@ export async function cronLogs(
   name: string,
   id: string | undefined,
 ): Promise<Answer | NotFound> {
-  const modal = await cronSide(await stack.modal(name));
+  const modal = await cronObservation(await stack.modal(name));
   const run =
     id === undefined
       ? (await recordedRuns(stack, modal, { name, limit: mostSkipped })).find(({ outcome }) => outcome !== "skipped")
@@ -30,7 +30,12 @@ export async function cronLogs(
 }
 
 /** @throws if the changeling is deployed */
-function withoutRun(stack: InspectedStack, name: string, id: string | undefined, modal: CronModalSide): NotFound {
+function withoutRun(
+  stack: InspectedStack,
+  name: string,
+  id: string | undefined,
+  modal: CronModalObservation,
+): NotFound {
   const { changelings, problems } = deployedWith(stack, modal);
   const deployed = [...changelings, ...problems].map((each) => each.name);
   if (modal.kind === "unreached") {
@@ -49,7 +54,7 @@ function localLogs(paths: InstallationPaths, run: Run): { file: string; text: st
   return logs.sort().map((file) => ({ file, text: readFileSync(join(folder, file), "utf8") }));
 }
 
-async function remoteLogs(modal: CronModalSide, run: Run): Promise<{ file: string; text: string }[]> {
+async function remoteLogs(modal: CronModalObservation, run: Run): Promise<{ file: string; text: string }[]> {
   if (modal.kind !== "reached" || modal.fleet.volume === undefined) return [];
   const { readRemoteLogs } = await import("../modal/remote-runs.ts");
   return readRemoteLogs(modal.fleet.volume, run);

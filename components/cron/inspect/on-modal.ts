@@ -1,5 +1,5 @@
 import { asError } from "../../lib/as-error.ts";
-import type { ModalSide, StackOnModal } from "../../modal/modal-side.ts";
+import type { ModalObservation, StackOnModal } from "../../modal/modal-observation.ts";
 import type { FiringApp } from "../modal/missed-fires.ts";
 import type { RemoteApps } from "../modal/remote-apps.ts";
 import type { RunsVolume, Timeouts } from "../modal/remote-runs.ts";
@@ -13,10 +13,10 @@ export interface CronsOnModal extends RemoteApps, StackOnModal {
   readonly firing: readonly FiringApp[];
 }
 
-export type CronModalSide = ModalSide<CronsOnModal>;
+export type CronModalObservation = ModalObservation<CronsOnModal>;
 
 /** Reads the stack's cron changelings, if Modal was reached. */
-export async function cronSide(side: ModalSide): Promise<CronModalSide> {
+export async function cronObservation(side: ModalObservation): Promise<CronModalObservation> {
   if (side.kind !== "reached") return side;
   try {
     return { kind: "reached", fleet: await cronsOnModal(side.fleet) };

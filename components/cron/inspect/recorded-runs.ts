@@ -1,5 +1,5 @@
 import { asError } from "../../lib/as-error.ts";
-import { warnUnreached } from "../../modal/modal-side.ts";
+import { warnUnreached } from "../../modal/modal-observation.ts";
 import { type InspectedStack, includesProvider } from "../../stack/inspection.ts";
 import { installedNames } from "../local/installed-files.ts";
 import { readRuns } from "../local/records.ts";
@@ -7,14 +7,14 @@ import { type Waiting, waitingOf } from "../local/runs/due-times.ts";
 import type { RunKey, RunsVolume, WhichRuns } from "../modal/remote-runs.ts";
 import type { CronProvider } from "../options.ts";
 import { newestFirst, type RecordedRun } from "../run-records.ts";
-import type { CronModalSide, CronsOnModal } from "./on-modal.ts";
+import type { CronModalObservation, CronsOnModal } from "./on-modal.ts";
 
 export type RunOnProvider = RecordedRun & { readonly provider: CronProvider };
 
 /** The newest runs of both providers, newest first. Warns if Modal's are not available. */
 export async function recordedRuns(
   stack: Pick<InspectedStack, "paths" | "provider">,
-  modal: CronModalSide,
+  modal: CronModalObservation,
   which: WhichRuns,
 ): Promise<RunOnProvider[]> {
   const local = includesProvider(stack, "local") ? readRuns(stack.paths, which.name) : [];
@@ -35,7 +35,7 @@ export function waitingRuns(stack: Pick<InspectedStack, "paths" | "provider">, n
 /** The last run of each changeling on each provider. Warns if Modal's are not available. */
 export async function lastRuns(
   stack: Pick<InspectedStack, "paths" | "provider">,
-  modal: CronModalSide,
+  modal: CronModalObservation,
 ): Promise<RunOnProvider[]> {
   const local = includesProvider(stack, "local") ? readRuns(stack.paths) : [];
   const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
@@ -48,7 +48,7 @@ export async function lastRuns(
 /** One run of a changeling; undefined if it has no record. */
 export async function recordedRun(
   stack: Pick<InspectedStack, "paths" | "provider">,
-  modal: CronModalSide,
+  modal: CronModalObservation,
   { changeling, id }: RunKey,
 ): Promise<RunOnProvider | undefined> {
   const here = includesProvider(stack, "local") ? readRuns(stack.paths, changeling) : [];
@@ -62,7 +62,7 @@ export async function recordedRun(
 }
 
 async function fromModal(
-  modal: CronModalSide,
+  modal: CronModalObservation,
   read: (
     records: typeof import("../modal/remote-runs.ts"),
     volume: RunsVolume,

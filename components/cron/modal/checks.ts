@@ -1,12 +1,12 @@
 import { buildArgDiagnostics, type UnfitArg } from "../../fleet/build-args.ts";
-import { type Diagnostic, error, type PlaceOf } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf } from "../../fleet/diagnostics.ts";
 import type { CronOptions } from "../options.ts";
 
 /** A sandbox lives for at most 24 hours, including the time to start and to end a run. */
 const mostSeconds = 86_400 - 300;
 
 /** Diagnostics that apply only to cron changelings on Modal. */
-export function modalCronDiagnostics(options: CronOptions, place: PlaceOf): Diagnostic[] {
+export function modalCronDiagnostics(options: CronOptions, place: KeyPathOf): Diagnostic[] {
   const found: Diagnostic[] = [];
   if (options.timeout_seconds > mostSeconds) {
     const message = `${options.timeout_seconds} s is too much for the provider "modal": a sandbox lives for 24 hours, and to start and end a run takes some of them`;

@@ -1,5 +1,5 @@
 import { AgentTypes, noCommand, typeDiagnostics } from "../../fleet/agents.ts";
-import { type Diagnostic, error, type PlaceOf } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf } from "../../fleet/diagnostics.ts";
 import type { SandboxOptions } from "../options.ts";
 import type { MngrOptions } from "./options.ts";
 
@@ -12,7 +12,7 @@ export function isClaude(type: string): boolean {
 }
 
 /** @param place of an option in `runtime_config` */
-export function agentDiagnostics({ agent_type: type, agent_args: args }: MngrOptions, place: PlaceOf): Diagnostic[] {
+export function agentDiagnostics({ agent_type: type, agent_args: args }: MngrOptions, place: KeyPathOf): Diagnostic[] {
   const knowledge = {
     ...{ types, templates: new Set<string>(), entrypoint: undefined },
     ...{ isComplete: true, settingsFile: "", ignoresRepoSettings: false },
@@ -25,7 +25,7 @@ export function agentDiagnostics({ agent_type: type, agent_args: args }: MngrOpt
 /** Rejects providers and isolations with which mngr can't run agents. */
 export function placeDiagnostics(
   { runtime, provider, isolation }: Pick<SandboxOptions, "runtime" | "provider" | "isolation">,
-  place: PlaceOf,
+  place: KeyPathOf,
 ): Diagnostic[] {
   if (runtime !== "mngr") return [];
   if (provider !== "local") {

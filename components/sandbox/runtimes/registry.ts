@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod/mini";
-import { type Diagnostic, error, type KeyPath, type PlaceOf } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPath, type KeyPathOf } from "../../fleet/diagnostics.ts";
 import type { Schemas, Table } from "../../fleet/kind.ts";
 import { diagnosticsOf } from "../../fleet/zod-issues.ts";
 import { didYouMean } from "../../lib/suggest.ts";
@@ -21,7 +21,7 @@ export interface RegisteredRuntime {
   /** At least one of these secrets must be set, unless the list is empty. @param config its `runtime_config` */
   secrets(config: Table): readonly string[];
   /** Checks that the schema can't express. */
-  check?(config: Table, place: PlaceOf): Diagnostic[];
+  check?(config: Table, place: KeyPathOf): Diagnostic[];
   load(): Promise<RuntimeFactory>;
 }
 

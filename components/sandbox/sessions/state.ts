@@ -9,7 +9,7 @@ import { sessionsFolder, workerProgram } from "./folder.ts";
 export const sessionsProgram = "sandbox/sessions/main";
 const packages = ["workerd", "zod"];
 
-export function sessionsPlace(paths: Pick<InstallationPaths, "sandboxes">): DaemonRef {
+export function sessionsDaemonRef(paths: Pick<InstallationPaths, "sandboxes">): DaemonRef {
   const folder = sessionsFolder(paths);
   return { folder, stateFile: join(folder, "sessions.json"), programVersion: versionOfBoth() };
 }
@@ -22,7 +22,7 @@ function versionOfBoth(): string {
 
 /** Read-only: starts no process and changes nothing. */
 export function sessionsState(paths: Pick<InstallationPaths, "sandboxes">): DaemonState {
-  return daemonState(sessionsPlace(paths));
+  return daemonState(sessionsDaemonRef(paths));
 }
 
 /**
@@ -30,5 +30,5 @@ export function sessionsState(paths: Pick<InstallationPaths, "sandboxes">): Daem
  * @returns false if another one is already running
  */
 export function becomeSessionService(paths: Pick<InstallationPaths, "sandboxes">): boolean {
-  return becomeDaemon(sessionsPlace(paths), new Date());
+  return becomeDaemon(sessionsDaemonRef(paths), new Date());
 }

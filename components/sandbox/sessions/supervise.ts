@@ -6,7 +6,7 @@ import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervis
 import { modalEnvironment } from "../../modal/environment.ts";
 import { sessionsFolder } from "./folder.ts";
 import { endOrphanedWorkerd } from "./runner/workerd.ts";
-import { sessionsPlace, sessionsProgram } from "./state.ts";
+import { sessionsDaemonRef, sessionsProgram } from "./state.ts";
 
 /** The runner is idle most of the time. With these options, V8 does not wake it every 8 s to shrink the heap. */
 const v8Options = ["--max-semi-space-size=4", "--no-memory-reducer"];
@@ -41,6 +41,6 @@ export function sessionsBootInstructions(installation: string, home: string = ho
 
 export function sessionsDaemon(installation: string, home: string, env: NodeJS.ProcessEnv = process.env): Daemon {
   const program = { installation, title: "session service", main: sessionsProgram, options: v8Options };
-  const daemon = nodeDaemon({ ...program, ...sessionsPlace(installationPaths(installation, home)) }, home, env);
+  const daemon = nodeDaemon({ ...program, ...sessionsDaemonRef(installationPaths(installation, home)) }, home, env);
   return { ...daemon, env: { ...modalEnvironment(env), ...dockerEnvironment(env), ...daemon.env } };
 }

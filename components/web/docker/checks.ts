@@ -1,10 +1,10 @@
 import { parseBuildArgs } from "../../fleet/build-args.ts";
-import { type Diagnostic, error, type PlaceOf } from "../../fleet/diagnostics.ts";
+import { type Diagnostic, error, type KeyPathOf } from "../../fleet/diagnostics.ts";
 import { looksLikeSecret, secretInBuildArg } from "../../lib/literal-secrets.ts";
 import type { WebOptions } from "../options.ts";
 
 /** Diagnostics about the build of a web changeling's container. */
-export function dockerDiagnostics({ build_args: written }: WebOptions, place: PlaceOf): Diagnostic[] {
+export function dockerDiagnostics({ build_args: written }: WebOptions, place: KeyPathOf): Diagnostic[] {
   const { args, problems } = parseBuildArgs(written, "docker");
   const found = problems.map(({ index, message, remedy }) => error(place("build_args", index), message, remedy));
   const isFromImage = args.some(({ key }) => key === "image");

@@ -46,10 +46,10 @@ export async function adminRequest(folder: string, request: AdminRequest): Promi
  *
  * @returns false if no forwarding server listens there
  */
-export function handOver(folder: string, request: AdminRequest): Promise<boolean> {
+export function sendRequest(folder: string, request: AdminRequest): Promise<boolean> {
   const line = `${JSON.stringify(request)}\n`;
   const container = readContainer(folder);
-  if (container !== undefined) return handOverToContainer(container.name, line);
+  if (container !== undefined) return sendToContainer(container.name, line);
   return new Promise((resolve) => {
     const socket = connect(adminSocketPath(folder));
     socket.once("error", () => resolve(false));
@@ -62,7 +62,7 @@ export function handOver(folder: string, request: AdminRequest): Promise<boolean
   });
 }
 
-async function handOverToContainer(name: string, line: string): Promise<boolean> {
+async function sendToContainer(name: string, line: string): Promise<boolean> {
   try {
     await askInContainer(name, line, timeoutMs / 1000, { waits: false });
     return true;

@@ -7,7 +7,7 @@ import { becomeDaemon, type DaemonRef, type DaemonState, daemonState } from "../
 export const forwardingProgram = "web/forwarding/program/main";
 export const forwardingPackages = ["fastify"];
 
-export function forwardingPlace(paths: InstallationPaths): DaemonRef {
+export function forwardingDaemonRef(paths: InstallationPaths): DaemonRef {
   return {
     folder: paths.forwarding,
     stateFile: join(paths.forwarding, "forwarding.json"),
@@ -17,7 +17,7 @@ export function forwardingPlace(paths: InstallationPaths): DaemonRef {
 
 /** Read-only: starts no process and changes nothing. */
 export function forwardingState(paths: InstallationPaths): DaemonState {
-  return daemonState(forwardingPlace(paths));
+  return daemonState(forwardingDaemonRef(paths));
 }
 
 /**
@@ -25,5 +25,5 @@ export function forwardingState(paths: InstallationPaths): DaemonState {
  * @returns false if another one runs already
  */
 export function becomeForwardingServer(paths: InstallationPaths): boolean {
-  return becomeDaemon(forwardingPlace(paths), new Date());
+  return becomeDaemon(forwardingDaemonRef(paths), new Date());
 }

@@ -4,7 +4,7 @@ import { installationPaths } from "../../host/installation-paths.ts";
 import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
 import { modalEnvironment } from "../../modal/environment.ts";
-import { forwardingPlace, forwardingProgram } from "./state.ts";
+import { forwardingDaemonRef, forwardingProgram } from "./state.ts";
 
 /** The server is idle most of the time. These options keep V8 from waking it every 8 s to shrink the heap. */
 export const v8Options = ["--max-semi-space-size=4", "--no-memory-reducer"];
@@ -38,7 +38,7 @@ export function forwardingBootInstructions(installation: string, home: string = 
 
 export function forwardingDaemon(installation: string, home: string, env: NodeJS.ProcessEnv = process.env): Daemon {
   const program = { installation, title: "forwarding server", main: forwardingProgram, options: v8Options };
-  const daemon = nodeDaemon({ ...program, ...forwardingPlace(installationPaths(installation, home)) }, home, env);
+  const daemon = nodeDaemon({ ...program, ...forwardingDaemonRef(installationPaths(installation, home)) }, home, env);
   // Settings of Modal and Docker, but no token.
   return { ...daemon, env: { ...modalEnvironment(env), ...dockerEnvironment(env), ...daemon.env } };
 }

@@ -9,7 +9,7 @@ import type { Mngr } from "../../mngr/client.ts";
 import { mngrEnvironment, profileMngr } from "../../mngr/profile.ts";
 import { readSecrets } from "../../secrets/installed.ts";
 import type { WebSpec } from "../agent/spec.ts";
-import { handOver } from "../forwarding/admin-client.ts";
+import { sendRequest } from "../forwarding/admin-client.ts";
 
 /** The context for managing an installation's web agents. */
 export interface WebAgents {
@@ -72,5 +72,5 @@ export function digestOfSecrets(values: Readonly<Record<string, string>>): strin
  * them when it starts.
  */
 export async function notifyForwardingServer({ paths }: Pick<WebAgents, "paths">): Promise<void> {
-  await handOver(paths.forwarding, { op: "refresh" });
+  await sendRequest(paths.forwarding, { op: "refresh" });
 }

@@ -20,7 +20,7 @@ ${examples("authorize", "authorize --stack prod --json")}`,
       const context = contextOf(command);
       const [{ tokenOf }, { modalClient }, { authorizeMachine }, { writeHomeFiles }, identity, { observeModal }] =
         await Promise.all([
-          import("../modal-side.ts"),
+          import("../observe-modal.ts"),
           import("../../../components/modal/client.ts"),
           import("../../../components/modal/machine-identity.ts"),
           import("../../../components/modal/home-volume.ts"),

@@ -1,10 +1,10 @@
 import { type Deployed, type DeployedFleet, deployedWith } from "../../../components/cron/inspect/deployed.ts";
-import type { CronModalSide } from "../../../components/cron/inspect/on-modal.ts";
+import type { CronModalObservation } from "../../../components/cron/inspect/on-modal.ts";
 import type { Inspected } from "../context.ts";
 import { noSuchChangeling } from "../kinds.ts";
 
 /** Like `requireDeployed`, but also accepts changelings that can't fire, because they have runs too. */
-export async function requireKnown(context: Inspected, modal: CronModalSide, name: string): Promise<void> {
+export async function requireKnown(context: Inspected, modal: CronModalObservation, name: string): Promise<void> {
   const fleet = deployedWith(context, modal);
   if (!fleet.problems.some((problem) => problem.name === name)) await requireDeployed(context, fleet, name);
 }

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { type CronModalSide, cronSide } from "../../../components/cron/inspect/on-modal.ts";
+import { type CronModalObservation, cronObservation } from "../../../components/cron/inspect/on-modal.ts";
 import { recordedRuns, waitingRuns } from "../../../components/cron/inspect/recorded-runs.ts";
 import type { Waiting } from "../../../components/cron/local/runs/due-times.ts";
 import type { Run } from "../../../components/cron/run-records.ts";
 import { duration, shortTime } from "../../../components/lib/times.ts";
-import { warnUnreached } from "../../../components/modal/modal-side.ts";
+import { warnUnreached } from "../../../components/modal/modal-observation.ts";
 import { answer, contextOf, type Inspected, providerOption } from "../context.ts";
 import { refuseOthers } from "../kinds.ts";
 import { requireStack } from "../known-stack.ts";
@@ -23,7 +23,7 @@ export function addRuns(program: Command): void {
     .action(async (name: string | undefined, options: { limit: number }, command: Command) => {
       const context = contextOf(command);
       if (name !== undefined) refuseOthers(context, name, "runs");
-      const modal = await cronSide(await context.modal(name));
+      const modal = await cronObservation(await context.modal(name));
       const runs = await recordedRuns(context, modal, { name, limit: options.limit });
       const waiting = waitingRuns(context, name);
       const all = [...waiting.map((each) => ({ ...each, outcome: "waiting" })), ...runs];
@@ -34,7 +34,7 @@ export function addRuns(program: Command): void {
 }
 
 /** @throws if the stack does not exist, or contains nothing of this name: then there can be no runs */
-async function requireAny(context: Inspected, modal: CronModalSide, name: string | undefined): Promise<void> {
+async function requireAny(context: Inspected, modal: CronModalObservation, name: string | undefined): Promise<void> {
   if (name !== undefined) await requireKnown(context, modal, name);
   else if (modal.kind !== "unreached") await requireStack(context, modal);
 }

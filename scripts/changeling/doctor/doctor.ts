@@ -9,7 +9,7 @@ import { type Diagnosis, includesProvider } from "../../../components/stack/insp
 import { installationOf } from "../../stack/stack.ts";
 import { answer, type Context, contextOf, providerOption } from "../context.ts";
 import { fileDifferences } from "../fleet-file/applied.ts";
-import { tokenOf } from "../modal-side.ts";
+import { tokenOf } from "../observe-modal.ts";
 import { examples } from "../options.ts";
 import { errorsOf, fleetOf } from "../stack-fleet.ts";
 import { withProgressOfAll } from "../terminal/progress.ts";

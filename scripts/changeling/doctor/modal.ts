@@ -3,7 +3,7 @@ import { changelingCommand, upCommand as up } from "../../../components/lib/own-
 import { keysFolder } from "../../../components/modal/home-volume.ts";
 import { knownMachine } from "../../../components/modal/machine-key.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
-import type { StackOnModal } from "../../../components/modal/modal-side.ts";
+import type { StackOnModal } from "../../../components/modal/modal-observation.ts";
 import { homeVolumeName, runsVolumeName } from "../../../components/modal/names.ts";
 import { openOnModal } from "../../../components/modal/on-modal.ts";
 import { type ModalToken, noTokenRemedy } from "../../../components/modal/token.ts";

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { Fleet } from "../../../components/kinds.ts";
 import { inParallel, modalWidth } from "../../../components/lib/parallel.ts";
 import { ModalError } from "../../../components/modal/modal-error.ts";
-import type { StackOnModal } from "../../../components/modal/modal-side.ts";
+import type { StackOnModal } from "../../../components/modal/modal-observation.ts";
 import { parseAppName, parseHomeVolumeName, stackPart } from "../../../components/modal/names.ts";
 import { type Check, failed, ok, warning } from "../../../components/stack/check.ts";
 import { pulumi, type Stack, shortNameOf } from "../../stack/stack.ts";

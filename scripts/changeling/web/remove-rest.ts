@@ -4,7 +4,7 @@ import { removeWeb } from "../../../components/web/life-cycle/remove.ts";
 import { webAgents } from "../../../components/web/life-cycle/web-agents.ts";
 import { localHost } from "../../../components/web/local/local-host.ts";
 import { installationOf, shortNameOf } from "../../stack/stack.ts";
-import { tokenOf } from "../modal-side.ts";
+import { tokenOf } from "../observe-modal.ts";
 import type { StackSelection } from "../stack-selection.ts";
 
 /**

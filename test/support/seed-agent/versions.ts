@@ -5,8 +5,8 @@ import { compile } from "../../../components/seed-agent/program/hot-reload/compi
 import { firstVersion } from "../../../components/seed-agent/program/hot-reload/first-version.ts";
 import { versionHosts } from "../../../components/seed-agent/program/hot-reload/host.ts";
 import type {
+  CallContext,
   Fence,
-  Given,
   HostLimits,
   VersionHost,
 } from "../../../components/seed-agent/program/hot-reload/version-host.ts";
@@ -18,7 +18,9 @@ export const aRequest = (request: Partial<AgentRequest> = {}): AgentRequest => (
   ...request,
 });
 
-export const given = (more: Partial<Given> & { readonly state?: Readonly<Record<string, string>> } = {}): Given => ({
+export const given = (
+  more: Partial<CallContext> & { readonly state?: Readonly<Record<string, string>> } = {},
+): CallContext => ({
   ...{ now: 0, seed: 1, read: async (key) => more.state?.[key] },
   ...more,
 });

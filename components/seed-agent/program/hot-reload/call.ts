@@ -1,6 +1,6 @@
 import { asError } from "../../../lib/as-error.ts";
 import type { FromAgent } from "./messages.ts";
-import { type Given, HostError } from "./version-host.ts";
+import { type CallContext, HostError } from "./version-host.ts";
 
 const maxReads = 100;
 const maxLogLines = 100;
@@ -9,7 +9,7 @@ export type AnswerMessage = Extract<FromAgent, { type: "answer" }>;
 
 export interface CallOptions {
   readonly id: number;
-  readonly given: Given;
+  readonly given: CallContext;
   /** Sends a message to the process. */
   readonly send: (message: Readonly<Record<string, unknown>>) => void;
   /** Kills the process. */

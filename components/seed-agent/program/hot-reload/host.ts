@@ -16,8 +16,8 @@ import {
 } from "./messages.ts";
 import { locate } from "./source-lines.ts";
 import {
+  type CallContext,
   type Fence,
-  type Given,
   type Handled,
   HostError,
   type HostLimits,
@@ -93,7 +93,7 @@ class Host implements VersionHost {
     }
   }
 
-  async handle(request: AgentRequest, given: Given): Promise<Handled> {
+  async handle(request: AgentRequest, given: CallContext): Promise<Handled> {
     const began = performance.now();
     const { answer, reads } = await this.#call("handle", request, given);
     const milliseconds = performance.now() - began;
@@ -106,14 +106,14 @@ class Host implements VersionHost {
     return { response, writes: this.#writes(answer.writes), reads: Object.fromEntries(reads), milliseconds };
   }
 
-  async checks(given: Given) {
+  async checks(given: CallContext) {
     const { answer } = await this.#call("checks", undefined, given);
     const parsed = checksAnswer.safeParse(answer.value);
     if (!parsed.success) throw this.#invalid("checks", parsed.error);
     return parsed.data.map(({ name, ok, detail }) => ({ name, ok, ...(detail === undefined ? {} : { detail }) }));
   }
 
-  async plan(situation: unknown, given: Given): Promise<string | undefined> {
+  async plan(situation: unknown, given: CallContext): Promise<string | undefined> {
     const { answer } = await this.#call("plan", situation, given);
     const parsed = planAnswer.safeParse(answer.value);
     if (!parsed.success) throw this.#invalid("plan", parsed.error);
@@ -131,7 +131,7 @@ class Host implements VersionHost {
   async #call(
     what: "handle" | "checks" | "plan",
     input: unknown,
-    given: Given,
+    given: CallContext,
   ): Promise<{ readonly answer: AnswerMessage; readonly reads: ReadonlyMap<string, string | null> }> {
     if (this.#state !== "running") throw new HostError("ended", `${this.version} does not run`);
     if (this.#calls.size >= maxCalls) throw new HostError("busy", `${maxCalls} calls are under way`);

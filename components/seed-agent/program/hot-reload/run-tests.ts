@@ -6,7 +6,7 @@ import { type FencedProcess, startFencedProcess } from "./fenced-process.ts";
 import { type FromTests, fromTests, readMessage } from "./messages.ts";
 import { diagnose, firstPosition } from "./source-lines.ts";
 import type { Subject } from "./subject.ts";
-import type { Fence, Given, HostLimits, TestOutcome } from "./version-host.ts";
+import type { CallContext, Fence, HostLimits, TestOutcome } from "./version-host.ts";
 
 export interface TestRun {
   readonly outcomes: readonly TestOutcome[];
@@ -168,6 +168,6 @@ function givenOf({
   readonly now?: number | undefined;
   readonly seed?: number | undefined;
   readonly state?: Readonly<Record<string, string>> | undefined;
-}): Given {
+}): CallContext {
   return { now, seed, read: async (key) => ownValue(state, key) };
 }

@@ -40,9 +40,11 @@ export interface VersionHost {
   /** Resident memory in bytes; 0 after the process has ended. */
   memory(): Promise<number>;
   /** Calls run concurrently. @throws HostError, with the code `threw` for an error of the version's own code */
-  handle(request: AgentRequest, given: Given): Promise<Handled>;
-  checks(given: Given): Promise<readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]>;
-  plan(situation: unknown, given: Given): Promise<string | undefined>;
+  handle(request: AgentRequest, given: CallContext): Promise<Handled>;
+  checks(
+    given: CallContext,
+  ): Promise<readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]>;
+  plan(situation: unknown, given: CallContext): Promise<string | undefined>;
   /** Resolves when the process has ended, for any reason. */
   readonly ended: Promise<{ readonly reason: string }>;
   /** Waits up to `graceMilliseconds` for current calls, then kills the process and its children. */
@@ -50,7 +52,7 @@ export interface VersionHost {
 }
 
 /** Everything that a call may depend on besides its input. */
-export interface Given {
+export interface CallContext {
   readonly now: number;
   readonly seed: number;
   /** Reads a key of `context.state`. Called at most 100 times in a call. */

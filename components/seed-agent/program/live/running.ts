@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { AgentRequest, Version } from "../domain.ts";
-import { type Given, type Handled, HostError, type VersionHost } from "../hot-reload/version-host.ts";
+import { type CallContext, type Handled, HostError, type VersionHost } from "../hot-reload/version-host.ts";
 import { ownValue } from "../own-value.ts";
 import type { Store } from "../store/store.ts";
 import type { Recorder } from "./recorder.ts";
@@ -50,7 +50,7 @@ export async function answer(
 }
 
 /** If the state could not be read, throws the store's error, whatever the code does with it. */
-async function handle(host: VersionHost, request: AgentRequest, given: Given): Promise<Handled> {
+async function handle(host: VersionHost, request: AgentRequest, given: CallContext): Promise<Handled> {
   let readError: unknown;
   const read = async (key: string) => {
     try {
@@ -67,7 +67,7 @@ async function handle(host: VersionHost, request: AgentRequest, given: Given): P
   }
 }
 
-export function givenNow(state: AgentState): Given {
+export function givenNow(state: AgentState): CallContext {
   return {
     now: Date.now(),
     seed: randomInt(2 ** 31),

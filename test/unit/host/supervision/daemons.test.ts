@@ -11,7 +11,7 @@ import { launchd } from "../../../../components/host/supervision/launchd.ts";
 import { programVersion } from "../../../../components/host/supervision/program-version.ts";
 import { becomeDaemon, daemonState, outdatedInWords } from "../../../../components/host/supervision/state.ts";
 import { systemd } from "../../../../components/host/supervision/systemd.ts";
-import { forwardingPlace } from "../../../../components/web/forwarding/state.ts";
+import { forwardingDaemonRef } from "../../../../components/web/forwarding/state.ts";
 import { forwardingDaemon } from "../../../../components/web/forwarding/supervise.ts";
 
 let home: string;
@@ -60,9 +60,9 @@ describe("a daemon", () => {
 
   it("has a separate folder and program", () => {
     const paths = installationPaths(installation, home);
-    expect(forwardingDaemon(installation, home)).toMatchObject(forwardingPlace(paths));
-    expect(forwardingPlace(paths).folder).not.toBe(schedulerDaemon(paths).folder);
-    expect(forwardingPlace(paths).programVersion).not.toBe(schedulerDaemon(paths).programVersion);
+    expect(forwardingDaemon(installation, home)).toMatchObject(forwardingDaemonRef(paths));
+    expect(forwardingDaemonRef(paths).folder).not.toBe(schedulerDaemon(paths).folder);
+    expect(forwardingDaemonRef(paths).programVersion).not.toBe(schedulerDaemon(paths).programVersion);
   });
 
   it("runs while it holds its lock, with the recorded program", () => {

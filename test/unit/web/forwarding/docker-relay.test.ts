@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { adminRequest, handOver, NotRunning } from "../../../../components/web/forwarding/admin-client.ts";
+import { adminRequest, NotRunning, sendRequest } from "../../../../components/web/forwarding/admin-client.ts";
 import { writeContainer } from "../../../../components/web/forwarding/docker/installed-container.ts";
 import { type AdminParts, startAdmin } from "../../../../components/web/forwarding/program/admin.ts";
 import { FakeDocker } from "../../../support/fake-docker.ts";
@@ -25,7 +25,7 @@ describe("requests to a server in a container", () => {
     expect(await adminRequest(docker.folder, { op: "agents" })).toEqual([ada, bob]);
     const made = await adminRequest(docker.folder, { op: "mint", agent: ada.id });
     expect(made).toMatchObject({ url: expect.stringContaining(`agent_id=${ada.id}&one_time_code=`) });
-    expect(await handOver(docker.folder, { op: "refresh" })).toBe(true);
+    expect(await sendRequest(docker.folder, { op: "refresh" })).toBe(true);
     const exec = "exec --interactive forwarding node /opt/changelings/relay.mjs /var/lib/changelings";
     expect(docker.calls()).toEqual([exec, exec, `${exec} hand-over`]);
     await expect.poll(() => site.agents.refreshed).toBe(1);
@@ -35,7 +35,7 @@ describe("requests to a server in a container", () => {
     writeContainer(docker.folder, { name: "forwarding", id: "one", image: "image:1" });
     relayTo(join(docker.folder, "nothing"));
     await expect(adminRequest(docker.folder, { op: "status" })).rejects.toThrow(NotRunning);
-    expect(await handOver(docker.folder, { op: "refresh" })).toBe(false);
+    expect(await sendRequest(docker.folder, { op: "refresh" })).toBe(false);
     docker.is('echo "Error response from daemon: Container 1a2b is not running" >&2; exit 1');
     await expect(adminRequest(docker.folder, { op: "status" })).rejects.toThrow(NotRunning);
   });

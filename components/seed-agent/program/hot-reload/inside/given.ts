@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 /** Everything that a call may depend on besides its input. */
-export interface Given {
+export interface CallContext {
   /** The id of the call. */
   readonly id?: number;
   readonly now: number;
@@ -10,10 +10,10 @@ export interface Given {
 }
 
 /** Each call has its own, so that concurrent calls don't mix. */
-export const given = new AsyncLocalStorage<Given>();
+export const given = new AsyncLocalStorage<CallContext>();
 
 /** Outside of calls, for instance while the code is loaded, nothing may depend on the machine, either. */
-const outside: Given = { now: 0, seed: 0 };
+const outside: CallContext = { now: 0, seed: 0 };
 
 export const now = (): number => (given.getStore() ?? outside).now;
 

@@ -7,7 +7,7 @@ export function loginPage(agentId: string, code: string): string {
   return page({
     title: "Logging in",
     home: "/",
-    script: "handOver",
+    script: "authenticate",
     body: html`<p class="soft">One moment.</p>
 <noscript>
 <form action="/authenticate">

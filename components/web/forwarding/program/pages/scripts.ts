@@ -31,7 +31,7 @@ offerCopies();
 export const scripts = {
   copy,
   /** Passes a login to `/authenticate` once a user sees the page: prefetching runs no scripts, or waits. */
-  handOver: `
+  authenticate: `
 const go = () => location.replace("/authenticate" + location.search);
 if (document.prerendering) document.addEventListener("prerenderingchange", go, { once: true });
 else go();

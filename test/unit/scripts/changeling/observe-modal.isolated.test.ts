@@ -4,10 +4,10 @@ import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { ModalError } from "../../../../components/modal/modal-error.ts";
-import { warnUnreached } from "../../../../components/modal/modal-side.ts";
+import { warnUnreached } from "../../../../components/modal/modal-observation.ts";
 import { writeRecord } from "../../../../components/web/agent/record.ts";
 import type { Provider } from "../../../../components/web/options.ts";
-import { modalSide } from "../../../../scripts/changeling/modal-side.ts";
+import { observeModalIfNeeded } from "../../../../scripts/changeling/observe-modal.ts";
 import type { StackSelection } from "../../../../scripts/changeling/stack-selection.ts";
 
 const open = vi.hoisted(() => vi.fn());
@@ -59,16 +59,16 @@ function placeWith(jobs: readonly string[], provider?: Provider): StackSelection
 describe("without a token", () => {
   it("nothing is asked, neither Modal nor Pulumi, for a fleet on this machine", async () => {
     declare("modal");
-    expect(await modalSide(placeWith(["fairy"]))).toEqual({ kind: "not_asked" });
-    expect(await modalSide(placeWith(["fairy"]), "fairy")).toEqual({ kind: "not_asked" });
+    expect(await observeModalIfNeeded(placeWith(["fairy"]))).toEqual({ kind: "not_asked" });
+    expect(await observeModalIfNeeded(placeWith(["fairy"]), "fairy")).toEqual({ kind: "not_asked" });
     expect(pulumiCalls()).toEqual([]);
     expect(open).not.toHaveBeenCalled();
   });
 
   it("nothing of Modal is said where the fleet has nothing there", async () => {
     declare("local");
-    expect(await modalSide(placeWith([]))).toEqual({ kind: "not_asked" });
-    expect(await modalSide(placeWith(["fairy"]), "fary")).toEqual({ kind: "not_asked" });
+    expect(await observeModalIfNeeded(placeWith([]))).toEqual({ kind: "not_asked" });
+    expect(await observeModalIfNeeded(placeWith(["fairy"]), "fary")).toEqual({ kind: "not_asked" });
     expect(open).not.toHaveBeenCalled();
   });
 
@@ -76,8 +76,8 @@ describe("without a token", () => {
     declare("modal");
     const error = new ModalError("no_token", "no Modal token is set");
     open.mockRejectedValue(error);
-    expect(await modalSide(placeWith([]))).toEqual({ kind: "unreached", error });
-    expect(await modalSide(placeWith(["fairy"]), "troll")).toEqual({ kind: "unreached", error });
+    expect(await observeModalIfNeeded(placeWith([]))).toEqual({ kind: "unreached", error });
+    expect(await observeModalIfNeeded(placeWith(["fairy"]), "troll")).toEqual({ kind: "unreached", error });
     expect(open).toHaveBeenCalledWith("prod", undefined);
   });
 });
@@ -93,7 +93,7 @@ describe("with a token", () => {
     ["a fleet file that is not here", ["fairy"], undefined, reached],
   ])("for %s", async (_what, jobs, provider, side) => {
     if (provider !== undefined) declare(provider);
-    expect(await modalSide(placeWith(jobs))).toEqual(side);
+    expect(await observeModalIfNeeded(placeWith(jobs))).toEqual(side);
   });
 
   it("for a fleet of web changelings on this machine", async () => {
@@ -107,23 +107,23 @@ describe("with a token", () => {
       agentId: `agent-${"0".repeat(32)}`,
     } as const;
     writeRecord(place.paths, { ...record, name: "chat", agentName: "chat" });
-    expect(await modalSide(place)).toEqual({ kind: "not_asked" });
+    expect(await observeModalIfNeeded(place)).toEqual({ kind: "not_asked" });
     writeRecord(place.paths, { ...record, name: "chat", agentName: "chat", removed: true });
-    expect(await modalSide(place)).toEqual(reached);
+    expect(await observeModalIfNeeded(place)).toEqual(reached);
   });
 
   it("for one changeling: only when it is not on this machine", async () => {
     declare("modal");
-    expect(await modalSide(placeWith(["fairy"]), "fairy")).toEqual({ kind: "not_asked" });
-    expect(await modalSide(placeWith(["fairy"]), "troll")).toEqual(reached);
+    expect(await observeModalIfNeeded(placeWith(["fairy"]), "fairy")).toEqual({ kind: "not_asked" });
+    expect(await observeModalIfNeeded(placeWith(["fairy"]), "troll")).toEqual(reached);
     expect(pulumiCalls()).toEqual([]);
   });
 
   it("--provider decides", async () => {
     declare("local");
-    expect(await modalSide(placeWith(["fairy"], "modal"), "fairy")).toEqual(reached);
-    expect(await modalSide(placeWith([], "local"))).toEqual({ kind: "not_asked" });
-    expect(await modalSide(placeWith([], "docker"))).toEqual({ kind: "not_asked" });
+    expect(await observeModalIfNeeded(placeWith(["fairy"], "modal"), "fairy")).toEqual(reached);
+    expect(await observeModalIfNeeded(placeWith([], "local"))).toEqual({ kind: "not_asked" });
+    expect(await observeModalIfNeeded(placeWith([], "docker"))).toEqual({ kind: "not_asked" });
     expect(open).toHaveBeenCalledTimes(1);
     expect(open).toHaveBeenCalledWith("prod", { id: "ak-1", secret: "as-1" });
   });
@@ -131,7 +131,7 @@ describe("with a token", () => {
   it("an error is one warning, and the exit code", async () => {
     const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
     open.mockRejectedValue(new ModalError("unreachable", "Modal does not answer", "look at the network"));
-    warnUnreached(await modalSide(placeWith([])));
+    warnUnreached(await observeModalIfNeeded(placeWith([])));
     expect(written.mock.calls.map(([text]) => text)).toEqual([
       "warning: what is on Modal is not shown: Modal does not answer; look at the network\n",
     ]);

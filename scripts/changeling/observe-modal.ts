@@ -6,7 +6,7 @@ import type { KnownChangeling } from "../../components/fleet/kind.ts";
 import { readTextIfAny } from "../../components/host/files.ts";
 import { kinds } from "../../components/kinds.ts";
 import { asError } from "../../components/lib/as-error.ts";
-import type { ModalSide } from "../../components/modal/modal-side.ts";
+import type { ModalObservation } from "../../components/modal/modal-observation.ts";
 import type { ModalToken } from "../../components/modal/token.ts";
 import { includesProvider } from "../../components/stack/inspection.ts";
 import { projectFolder } from "../stack/project.ts";
@@ -20,7 +20,7 @@ import type { StackSelection } from "./stack-selection.ts";
  *
  * @param name the changeling that a command is about; undefined: all
  */
-export async function modalSide(context: StackSelection, name?: string): Promise<ModalSide> {
+export async function observeModalIfNeeded(context: StackSelection, name?: string): Promise<ModalObservation> {
   if (!includesProvider(context, "modal")) return { kind: "not_asked" };
   const here = Object.values(kinds).flatMap((kind): readonly KnownChangeling[] => kind.known(context.paths));
   const installed = here.flatMap(({ name, removed }) => (removed === undefined ? [name] : []));

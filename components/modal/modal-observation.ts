@@ -10,7 +10,7 @@ export interface StackOnModal {
 }
 
 /** Whether Modal was queried, and the result. */
-export type ModalSide<Seen extends StackOnModal = StackOnModal> =
+export type ModalObservation<Seen extends StackOnModal = StackOnModal> =
   /** Not needed: the user neither waits for the network nor sees a message about Modal. */
   | { readonly kind: "not_asked" }
   | { readonly kind: "reached"; readonly fleet: Seen }
@@ -18,12 +18,12 @@ export type ModalSide<Seen extends StackOnModal = StackOnModal> =
   | { readonly kind: "unreached"; readonly error: Error };
 
 /** Why an answer is incomplete, in words; undefined if it is not. */
-export function unreachedText(side: ModalSide): string | undefined {
+export function unreachedText(side: ModalObservation): string | undefined {
   return side.kind === "unreached" ? `what is on Modal is not shown: ${side.error.message}` : undefined;
 }
 
 /** Warns once that the answer is incomplete; the exit code shows it too. */
-export function warnUnreached(side: ModalSide): void {
+export function warnUnreached(side: ModalObservation): void {
   const text = unreachedText(side);
   if (text === undefined) return;
   printNote(`warning: ${text}\n`);
