@@ -30,12 +30,15 @@ export interface GoProgram {
   readonly module: string;
   /** Linker flags, in addition to those that omit debug data. */
   readonly flags?: string;
-  /** A module to replace with the output of `write`, after Go has downloaded and verified it. */
-  readonly replaced?: {
-    readonly module: string;
-    readonly version: string;
-    write(original: string, folder: string): void;
-  };
+  /** Modules to replace with the output of their `write`, after Go has downloaded and verified them. */
+  readonly replaced?: readonly ReplacedModule[];
+}
+
+export interface ReplacedModule {
+  readonly module: string;
+  readonly version: string;
+  /** @param original the module as Go downloaded it, which is read-only */
+  write(original: string, folder: string): void;
 }
 
 /**
@@ -49,16 +52,17 @@ export async function buildGoProgram(
   folder: string,
   report: (part: () => number) => void = () => undefined,
 ): Promise<void> {
-  const { name, module, flags = "", replaced, folder: moduleFolder = name } = program;
+  const { name, module, flags = "", replaced = [], folder: moduleFolder = name } = program;
   const source = join(folder, `${name}.source`);
   cpSync(join(checkout, "scripts/setup/go", moduleFolder), source, { recursive: true });
   const [list, log] = [`list-${name}`, `build-${name}`];
   const options = { cwd: source, env, timeoutSeconds: 3600 };
-  if (replaced !== undefined) {
-    const pinned = `${replaced.module}@${replaced.version}`;
-    await run([go, "mod", "download", pinned], { ...options, log });
-    replaced.write(join(moduleCache(go, env), pinned), join(source, "replaced"));
-    appendFileSync(join(source, "go.mod"), `\nreplace ${replaced.module} => ./replaced\n`);
+  const pinned = replaced.map((each) => `${each.module}@${each.version}`);
+  if (pinned.length > 0) await run([go, "mod", "download", ...pinned], { ...options, log });
+  for (const [index, each] of replaced.entries()) {
+    const folderOfModule = `replaced/${each.module}`;
+    each.write(join(moduleCache(go, env), pinned[index] ?? ""), join(source, folderOfModule));
+    appendFileSync(join(source, "go.mod"), `\nreplace ${each.module} => ./${folderOfModule}\n`);
   }
   // No local path is compiled in, so that a build that was interrupted in another folder can continue here.
   const flagsOfAll = ["-mod=mod", "-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false"];

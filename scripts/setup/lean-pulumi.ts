@@ -1,10 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { checkout, versions } from "./cache.mjs";
 
 /*
  * Pulumi's CLI without the SDKs of clouds: backends in object stores, key management services, `pulumi logs` of cloud
  * resources and `pulumi api`. It compiles in about half of the time. The sources in go/pulumi/lean take their places
  * and say at use what is missing.
+ *
+ * It also starts in half of the processor time, because three modules prepare their tables at first use. At the start
+ * of each command that took 90 of 180 ms.
  */
 
 /** What an error of the lean CLI ends with. */
@@ -24,12 +28,24 @@ const LEFT_OUT = [
 interface Edit {
   readonly file: string;
   /** Texts that are on one line each, which is removed. */
-  readonly lines: readonly string[];
+  readonly lines?: readonly string[];
   /** Removed from one text up to another; "" is the end of the file. */
-  readonly blocks: readonly (readonly [from: string, upTo: string])[];
+  readonly blocks?: readonly (readonly [from: string, upTo: string])[];
+  readonly texts?: readonly (readonly [from: string, to: string])[];
 }
 
-export const LEAN_EDITS: readonly Edit[] = [
+export interface LeanModule {
+  readonly module: string;
+  /** As in go/pulumi/go.sum. */
+  readonly version: string;
+  readonly edits: readonly Edit[];
+  /** Files and folders that are left out. */
+  readonly leftOut?: readonly string[];
+  /** A folder of sources that take the place of what is removed. */
+  readonly sources?: string;
+}
+
+const PULUMI_EDITS: readonly Edit[] = [
   {
     file: "backend/diy/backend.go",
     lines: [
@@ -99,26 +115,72 @@ export const LEAN_EDITS: readonly Edit[] = [
 ];
 
 /**
- * @param module Pulumi's `pkg` module, as Go downloaded it
- * @param lean the sources that take the place of what is removed
+ * The estimate of a password's strength, which is for the warning of `pulumi config set` alone, reads its lists of words
+ * at first use, as it does already when they are missing.
+ */
+const ESTIMATE_EDITS: readonly Edit[] = [
+  { file: "frequency/frequency.go", texts: [["func init() {", "// Load fills Lists.\nfunc Load() {"]] },
+  {
+    file: "matching/matching.go",
+    blocks: [["func init() {\n\tloadFrequencyList()", "// Omnimatch runs"]],
+    texts: [["func loadFrequencyList() {", "func loadFrequencyList() {\n\tfrequency.Load()"]],
+  },
+];
+
+export const LEAN_MODULES: readonly LeanModule[] = [
+  {
+    module: PACKAGE,
+    version: `v${versions.pulumi}`,
+    edits: PULUMI_EDITS,
+    leftOut: LEFT_OUT,
+    sources: join(checkout, "scripts/setup/go/pulumi/lean"),
+  },
+  {
+    module: "github.com/nbutton23/zxcvbn-go",
+    version: "v0.0.0-20180912185939-ae427f1e4c1d",
+    edits: ESTIMATE_EDITS,
+  },
+  { module: "github.com/ccojocar/zxcvbn-go", version: "v1.0.1", edits: ESTIMATE_EDITS },
+  {
+    // Computes the width of a character when it is asked for, not of all two million at the start.
+    module: "github.com/mattn/go-runewidth",
+    version: "v0.0.27",
+    edits: [
+      {
+        file: "runewidth.go",
+        lines: ["\tinitStrictWidthLUT()"],
+        blocks: [
+          ["\tif c.StrictEmojiNeutral {\n\t\tif c.EastAsianWidth", "\treturn runeWidthNoLUT(r, c.EastAsianWidth"],
+        ],
+      },
+    ],
+  },
+];
+
+/**
+ * @param original the module, as Go downloaded it
  * @param folder where the lean module is written
  */
-export function writeLeanModule(module: string, lean: string, folder: string): void {
-  // Tests and their data are most of the module.
+export function writeLeanModule(lean: LeanModule, original: string, folder: string): void {
+  const { module, edits, leftOut = [], sources } = lean;
+  // Tests and their data are most of Pulumi's module.
   const isNeeded = (path: string): boolean =>
     !path.endsWith("_test.go") &&
     !path.includes("/testdata/") &&
-    !LEFT_OUT.some((out) => `${path}/`.startsWith(`${out}/`));
-  const edits = new Map(LEAN_EDITS.map((edit) => [edit.file, edit]));
-  for (const path of filesBelow(module).filter(isNeeded)) {
-    const edit = edits.get(path);
-    const content = readFileSync(join(module, path));
+    !leftOut.some((out) => `${path}/`.startsWith(`${out}/`));
+  const editOf = new Map(edits.map((edit) => [edit.file, edit]));
+  // A module from before there was go.mod has none, and `replace` requires one.
+  write(join(folder, "go.mod"), `module ${module}\n`);
+  for (const path of filesBelow(original).filter(isNeeded)) {
+    const edit = editOf.get(path);
+    const content = readFileSync(join(original, path));
     write(join(folder, path), edit === undefined ? content : edited(content.toString("utf8"), edit));
   }
-  for (const path of filesBelow(lean)) {
+  if (sources === undefined) return;
+  for (const path of filesBelow(sources)) {
     write(
       join(folder, path),
-      readFileSync(join(lean, path), "utf8").replaceAll(`"LEAN_REMEDY"`, JSON.stringify(LEAN_REMEDY)),
+      readFileSync(join(sources, path), "utf8").replaceAll(`"LEAN_REMEDY"`, JSON.stringify(LEAN_REMEDY)),
     );
   }
 }
@@ -135,7 +197,7 @@ function filesBelow(folder: string): string[] {
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }
 
-function edited(text: string, { file, lines, blocks }: Edit): string {
+function edited(text: string, { file, lines = [], blocks = [], texts = [] }: Edit): string {
   let result = text;
   for (const [from, upTo] of blocks) {
     const start = placeOf(from, result, file);
@@ -146,6 +208,10 @@ function edited(text: string, { file, lines, blocks }: Edit): string {
   for (const line of lines) {
     const start = result.lastIndexOf("\n", placeOf(line, result, file));
     result = result.slice(0, start) + result.slice(result.indexOf("\n", start + 1));
+  }
+  for (const [from, to] of texts) {
+    const start = placeOf(from, result, file);
+    result = result.slice(0, start) + to + result.slice(start + from.length);
   }
   return result;
 }

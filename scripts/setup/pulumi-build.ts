@@ -1,7 +1,6 @@
-import { join } from "node:path";
-import { checkout, versions } from "./cache.mjs";
+import { versions } from "./cache.mjs";
 import { buildGoProgram, type GoProgram, withGo } from "./go.ts";
-import { writeLeanModule } from "./lean-pulumi.ts";
+import { LEAN_MODULES, writeLeanModule } from "./lean-pulumi.ts";
 import { SetupError, step } from "./progress.mjs";
 import type { Python } from "./python.ts";
 
@@ -22,11 +21,11 @@ const CLI: GoProgram = {
 
 const LEAN_CLI: GoProgram = {
   ...CLI,
-  replaced: {
-    module: "github.com/pulumi/pulumi/pkg/v3",
-    version: `v${versions.pulumi}`,
-    write: (original, folder) => writeLeanModule(original, join(checkout, "scripts/setup/go/pulumi/lean"), folder),
-  },
+  replaced: LEAN_MODULES.map((lean) => ({
+    module: lean.module,
+    version: lean.version,
+    write: (original, folder) => writeLeanModule(lean, original, folder),
+  })),
 };
 
 /** The CLI's share of the progress. The language host shares most of its packages. */

@@ -5,8 +5,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { checkout } from "../../../../scripts/setup/cache.mjs";
 import { checksumIn } from "../../../../scripts/setup/download.ts";
-import { LEAN_EDITS, LEAN_REMEDY } from "../../../../scripts/setup/lean-pulumi.ts";
+import { LEAN_MODULES, LEAN_REMEDY } from "../../../../scripts/setup/lean-pulumi.ts";
 import { findPulumi } from "../../../../scripts/setup/pulumi.ts";
 import { useMachine, writeProgram } from "../../../support/setup.ts";
 
@@ -35,14 +36,13 @@ function python(): { path: string; version: string } {
 
 /** A Go that "builds" a program which says the wanted version, and notes each call with what it builds from. */
 function goLines(version: string, pulumi = "v3.258.0"): string[] {
-  const pkg = "github.com/pulumi/pulumi/pkg/v3@v3.258.0";
   return [
     `if [ "$*" = "env GOVERSION" ]; then echo ${version}; exit; fi`,
     `modules="\${GOMODCACHE:-${machine.folder}/modules}"`,
     'if [ "$*" = "env GOMODCACHE" ]; then echo "$modules"; exit; fi',
     `echo "$* | \${GOCACHE:-own cache} | $CGO_ENABLED" >> ${machine.folder}/go-calls`,
     "cat go.mod go.sum > /dev/null",
-    `if [ "$1" = mod ]; then mkdir -p "$modules/\${3%@*}"; cp -r ${moduleOfPulumi()} "$modules/${pkg}"; exit; fi`,
+    `if [ "$1" = mod ]; then shift 2; for each; do mkdir -p "$modules/\${each%/*}"; cp -r ${anyModule()} "$modules/$each"; done; exit; fi`,
     'if [ "$1" = list ]; then echo one; echo two; exit; fi',
     `if [ -e replaced ]; then cp -r replaced go.mod ${machine.folder}; fi`,
     'while [ "$1" != -o ]; do shift; done',
@@ -50,17 +50,19 @@ function goLines(version: string, pulumi = "v3.258.0"): string[] {
   ];
 }
 
-/** As Go downloads it, read-only, with all that the lean CLI leaves out. */
-function moduleOfPulumi(): string {
+/** As Go downloads one, read-only, with all that the lean CLI leaves out or changes in any of them. */
+function anyModule(): string {
   const folder = join(machine.folder, "pkg");
   if (existsSync(folder)) return folder;
   const write = (file: string, text: string): void => {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text, { mode: 0o444 });
   };
-  for (const { file, lines, blocks } of LEAN_EDITS) {
+  for (const { file, lines = [], blocks = [], texts = [] } of LEAN_MODULES.flatMap(({ edits }) => edits)) {
     const cut = blocks.map(([from, upTo]) => `${from} cut\n${upTo} kept\n`);
-    write(file, `package kept\n${lines.map((line) => `\t${line} // cut\n`).join("")}func kept()\n${cut.join("")}`);
+    const changed = texts.map(([from]) => `${from} kept\n`);
+    const removed = lines.map((line) => `\t${line} // cut\n`);
+    write(file, `package kept\n${removed.join("")}func kept()\n${[...cut, ...changed].join("")}`);
   }
   for (const file of ["authhelpers/gcpauth.go", "operations/operations_aws.go"]) write(file, "");
   for (const file of ["main_test.go", "codegen/testdata/large.json"]) write(file, "");
@@ -188,7 +190,7 @@ describe("the build", () => {
     machine.program("go", ...goLines("go1.25.11"));
     expect(await findPulumi(python())).toBe(join(lean(), "pulumi"));
     expect(readdirSync(lean()).sort()).toEqual(["pulumi", "pulumi-language-nodejs"]);
-    expect(goCalls()[0]).toMatch(/^mod download github\.com\/pulumi\/pulumi\/pkg\/v3@v3\.258\.0 \|/);
+    expect(goCalls()[0]).toMatch(/^mod download github\.com\/pulumi\/pulumi\/pkg\/v3@v3\.258\.0 [^|]+ \|/);
     const built = [
       /^build -v -mod=mod .* github\.com\/pulumi\/pulumi\/pkg\/v3\/cmd\/pulumi \| own cache \| 0$/,
       /^build -v -mod=mod .* github\.com\/pulumi\/pulumi\/sdk\/v3\/nodejs\/cmd\/pulumi-language-nodejs \| own cache \| 0$/,
@@ -200,15 +202,22 @@ describe("the build", () => {
     machine.program("go", ...goLines("go1.26.8"));
     await findPulumi(python());
     const built = (file: string): string => readFileSync(join(machine.folder, file), "utf8");
-    expect(built("go.mod")).toMatch(/\nreplace github\.com\/pulumi\/pulumi\/pkg\/v3 => \.\/replaced\n$/);
-    for (const { file } of LEAN_EDITS) {
-      expect(built(`replaced/${file}`)).not.toContain("cut");
-      expect(built(`replaced/${file}`)).toContain("package kept\nfunc kept()\n");
+    const sums = readFileSync(join(checkout, "scripts/setup/go/pulumi/go.sum"), "utf8");
+    for (const { module, version, edits } of LEAN_MODULES) {
+      expect(built("go.mod")).toContain(`\nreplace ${module} => ./replaced/${module}\n`);
+      expect(sums).toContain(`\n${module} ${version} h1:`);
+      for (const { file, texts = [] } of edits) {
+        const source = built(`replaced/${module}/${file}`);
+        expect(source).not.toContain("cut");
+        expect(source).toContain("package kept\nfunc kept()\n");
+        for (const [, to] of texts) expect(source).toContain(`${to} kept\n`);
+      }
     }
-    expect(built("replaced/backend/diy/backend.go")).toMatch(/\tbucket, err := blobmux\.OpenBucket\(ctx, u\) kept\n$/);
+    const ours = `replaced/${LEAN_MODULES[0]?.module}`;
+    expect(built(`${ours}/backend/diy/backend.go`)).toMatch(/\tbucket, err := blobmux\.OpenBucket\(ctx, u\) kept\n$/);
     const missing = ["authhelpers", "operations/operations_aws.go", "main_test.go", "codegen"];
-    expect(missing.filter((path) => existsSync(join(machine.folder, "replaced", path)))).toEqual([]);
-    expect(built("replaced/backend/diy/lean.go")).toContain(JSON.stringify(LEAN_REMEDY));
+    expect(missing.filter((path) => existsSync(join(machine.folder, ours, path)))).toEqual([]);
+    expect(built(`${ours}/backend/diy/lean.go`)).toContain(JSON.stringify(LEAN_REMEDY));
   });
 
   test("leaves nothing out where all of it is wanted, beside a lean one that is there", async () => {
