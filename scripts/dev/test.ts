@@ -4,6 +4,7 @@
  * including the checks.
  */
 import { parseCLI, startVitest, type TestModule, type TestSuite } from "vitest/node";
+import { keepTemporaryFilesInMemory } from "../../test/support/temporary-folder.ts";
 import { startWarmMngr } from "../../test/support/warm-mngr/warm-mngr.ts";
 import { argumentsOf } from "../setup/arguments.mjs";
 import { checkout } from "../setup/cache.mjs";
@@ -19,10 +20,13 @@ import { explain } from "../setup/run.mjs";
 import { readToolchain } from "../setup/toolchain.mjs";
 import { runChecks } from "./check/checks.ts";
 
+let removeTemporaryFiles: (() => void) | undefined;
+
 // An interrupted run skips the tests' own cleanup, and the processes that they started must not outlive it.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
     for (const pid of descendantsOf(process.pid)) signalQuietly(pid, "SIGKILL");
+    removeTemporaryFiles?.();
     process.kill(process.pid, signal);
   });
 }
@@ -42,6 +46,9 @@ if (!isUnit) {
 if (args.some((arg) => /docker|journeys/.test(arg))) await prepare("docker", setUpDocker, "be skipped");
 // Its build takes ten minutes, so it is not for all journeys.
 if (args.some((arg) => arg.includes("seed-kubernetes"))) await prepare("Kubernetes", setUpKubernetes, "be skipped");
+
+// The journeys build images of gigabytes.
+if (!args.some((arg) => /docker|journeys/.test(arg))) removeTemporaryFiles = keepTemporaryFilesInMemory();
 
 const toolchain = readToolchain();
 const isWarm = !isUnit && toolchain !== null && process.env["COLD_MNGR"] === undefined;
@@ -70,6 +77,7 @@ const passed = checks.passed.length + count("passed");
 const failed = checks.failed.length + count("failed") + count("pending") + brokenGroups + orphanErrors;
 await vitest.close();
 warm?.end();
+removeTemporaryFiles?.();
 
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
 process.exit(failed > 0 || tests.length === 0 ? 1 : 0);
