@@ -18,6 +18,8 @@ export interface RegisteredRuntime {
   readonly summary: string;
   /** The schema of its `runtime_config`. */
   readonly table: z.ZodMiniType & { readonly shape: Schemas };
+  /** Whether it reports what its prompts cost. Otherwise no budget can be kept. */
+  readonly reportsCost: boolean;
   /** At least one of these secrets must be set, unless the list is empty. @param config its `runtime_config` */
   secrets(config: Table): readonly string[];
   /** Checks that the schema can't express. */
@@ -30,24 +32,28 @@ export const runtimes = {
   stub: {
     summary: "answers with what it would do, without an account",
     table: stubTable,
+    reportsCost: true,
     secrets: () => [],
     load: async () => (await import("./stub.ts")).default,
   },
   claude: {
     summary: "the Claude Code CLI",
     table: claudeTable,
+    reportsCost: true,
     secrets: () => claudeKeys,
     load: async () => (await import("./claude.ts")).default,
   },
   codex: {
     summary: "the Codex CLI",
     table: codexTable,
+    reportsCost: false,
     secrets: () => codexKeys,
     load: async () => (await import("./codex.ts")).default,
   },
   mngr: {
     summary: "an agent of mngr, of any type that it knows",
     table: mngrTable,
+    reportsCost: false,
     secrets: (config) => (isClaude(z.safeParse(mngrTable, config).data?.agent_type ?? "") ? claudeKeys : []),
     check: (config, place) => agentDiagnostics(z.parse(mngrTable, config), place),
     load: async () => (await import("./mngr.ts")).default,
@@ -96,6 +102,11 @@ export function checkRuntime(runtime: string, config: Table, runtimePath: KeyPat
 /** Secrets of which the runtime needs at least one; empty if it needs none, or is a user's own module. */
 export function secretsOfRuntime(runtime: string, config: Table): readonly string[] {
   return registered(runtime)?.secrets(config) ?? [];
+}
+
+/** Whether the runtime reports what its prompts cost, as far as known: only a user's own module knows that of itself. */
+export function reportsCost(runtime: string): boolean {
+  return registered(runtime)?.reportsCost ?? true;
 }
 
 /**

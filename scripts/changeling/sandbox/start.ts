@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
+import { readSandbox } from "../../../components/sandbox/installed.ts";
 import type { Limits, SessionView } from "../../../components/sandbox/sessions/protocol.ts";
 import { answer } from "../context.ts";
 import { examples } from "../options.ts";
@@ -24,7 +25,7 @@ export function addStart(sandbox: Command): void {
     .option("--title <text>", "what the session is for")
     .option("--max-messages <count>", "the most prompts that it executes", positive)
     .option("--max-minutes <minutes>", "the most minutes that its prompts take together", positive)
-    .option("--max-cost <usd>", "the most US dollars that its prompts cost together", positive)
+    .option("--max-cost <usd>", "the most US dollars that its prompts cost together (Claude Code only)", positive)
     .addOption(personOption())
     .description("start a session: a fresh sandbox with the repository, its memory and the agent")
     .addHelpText(
@@ -38,6 +39,7 @@ export function addStart(sandbox: Command): void {
     .action(async (name: string, options: StartOptions, command: Command) => {
       const context = sandboxContext(command);
       await requireSandbox(context, name);
+      if (options.maxCost !== undefined) await requireCosts(context, name);
       const { branch, title } = options;
       const created = await context.client.create({ changeling: name, branch, title, limits: limitsOf(options) });
       const session = await whenReady(context, created);
@@ -51,6 +53,16 @@ follow it:         ${cli} sandbox attach ${name}
 end it:            ${cli} sandbox stop ${name}`,
       );
     });
+}
+
+/** @throws if the changeling's runtime does not report its cost: the limit would never be reached */
+async function requireCosts({ paths }: SandboxContext, name: string): Promise<void> {
+  const runtime = readSandbox(paths, name)?.spec.runtime;
+  const { reportsCost } = await import("../../../components/sandbox/runtimes/registry.ts");
+  if (runtime === undefined || reportsCost(runtime)) return;
+  throw new Error(
+    `the runtime ${runtime} does not report what its prompts cost, so --max-cost would limit nothing; use --max-minutes or --max-messages`,
+  );
 }
 
 function limitsOf({ maxMessages, maxMinutes, maxCost }: StartOptions): Limits {
