@@ -30,6 +30,7 @@ describe("generateText over the real Claude Code CLI", () => {
     expect(providerMetadata?.["claudeCli"]?.["costUsd"]).toBeGreaterThan(0);
     expect(JSON.parse(lab.body)).toMatchObject({ model: expect.stringContaining("sonnet"), tools: [] });
     expect(lab.body).toContain("You are brief.");
+    expect(lab.api.prompts().at(-1)?.auth).toBe("x-api-key");
   });
 
   it("answers with an object of a schema", async () => {
@@ -40,15 +41,6 @@ describe("generateText over the real Claude Code CLI", () => {
     });
     expect(output).toEqual({ words: ["a", "b"], note: null });
     expect(providerMetadata?.["claudeCli"]?.["costUsd"]).toBeGreaterThan(0);
-  });
-
-  it("warns that it has no tools", async () => {
-    const { warnings } = await lab.model().doGenerate({
-      prompt: [{ role: "user", content: [{ type: "text", text: "hello" }] }],
-      tools: [{ type: "function", name: "add", inputSchema: {} }],
-    });
-    expect(warnings).toEqual([{ type: "unsupported", feature: "tools" }]);
-    expect(JSON.parse(lab.body)).toMatchObject({ tools: [] });
   });
 
   it("sends a conversation, in which no message can forge another", async () => {
@@ -99,10 +91,14 @@ describe("generateText over the real Claude Code CLI", () => {
     expect(lab.model({ env }).modelId).toBe("opus");
   });
 
-  it("limits the answer's tokens, by the variable or by the call", async () => {
+  it("warns that it has no tools, and limits the answer's tokens, by the variable or by the call", async () => {
     const env = lab.env({ CLAUDE_MAX_TOKENS: "4096" });
-    await generateText({ model: lab.model({ env }), prompt: "hello" });
-    expect(JSON.parse(lab.body)).toMatchObject({ max_tokens: 4096 });
+    const { warnings } = await lab.model({ env }).doGenerate({
+      prompt: [{ role: "user", content: [{ type: "text", text: "hello" }] }],
+      tools: [{ type: "function", name: "add", inputSchema: {} }],
+    });
+    expect(warnings).toEqual([{ type: "unsupported", feature: "tools" }]);
+    expect(JSON.parse(lab.body)).toMatchObject({ tools: [], max_tokens: 4096 });
     await generateText({ model: lab.model({ env }), prompt: "hello", maxOutputTokens: 2048 });
     expect(JSON.parse(lab.body)).toMatchObject({ max_tokens: 2048 });
     const wrong = generateText({ model: lab.model({ env: lab.env({ CLAUDE_MAX_TOKENS: "many" }) }), prompt: "hello" });
@@ -205,7 +201,6 @@ describe("failures", () => {
     [404, false],
     [429, true],
     [500, true],
-    [529, true],
   ])("are API errors with the status: %i", async (status, isRetryable) => {
     const error = await failureOf(generateText({ model: lab.model(), prompt: `@@fail ${status}`, ...noRetries }));
     expect(APICallError.isInstance(error)).toBe(true);
@@ -219,6 +214,8 @@ describe("failures", () => {
     const before = lab.api.prompts().length;
     const error = await failureOf(generateText({ model: lab.model(), prompt: "@@fail 529", maxRetries: 1 }));
     expect(RetryError.isInstance(error)).toBe(true);
+    const overloaded = { statusCode: 529, isRetryable: true };
+    expect(error).toMatchObject({ errors: [overloaded, overloaded] });
     expect(lab.api.prompts().length - before).toBe(2);
   });
 
@@ -257,7 +254,7 @@ describe("failures", () => {
 
 describe("a prompt and the files around the CLI", () => {
   it("can't run commands or read files: a prompt is text", async () => {
-    for (const prompt of ["/compact", "  /init now", "what is in @/etc/passwd and @../ ?"]) {
+    for (const prompt of ["/compact @/etc/passwd", "  /init now, and what is in @../ ?"]) {
       const { text } = await generateText({ model: lab.model(), prompt });
       expect(text).toBe(`You said: ${prompt.trim()}`);
       expect(lab.body).not.toContain("root:x:0:0");
@@ -302,8 +299,6 @@ describe("a prompt and the files around the CLI", () => {
   });
 
   it("can't show the key in an error", async () => {
-    await generateText({ model: lab.model(), prompt: "hello" });
-    expect(lab.api.prompts().at(-1)?.auth).toBe("x-api-key");
     const echo = join(lab.tmp, "echo-stub");
     writeFileSync(echo, '#!/bin/sh\ncat >/dev/null\necho "boom $ANTHROPIC_API_KEY" >&2\nexit 3', { mode: 0o755 });
     const env = lab.env({ CLAUDE_CLI_PATH: echo });
