@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -18,18 +18,29 @@ export interface Past {
 /** Contents by path; null removes the file. */
 export type Files = Readonly<Record<string, string | Buffer | null>>;
 
+/** In the environment of git: no process after each commit and fetch that looks whether the repository needs cleaning up. */
+export const noMaintenance = {
+  GIT_CONFIG_COUNT: "2",
+  ...{ GIT_CONFIG_KEY_0: "maintenance.auto", GIT_CONFIG_VALUE_0: "false" },
+  ...{ GIT_CONFIG_KEY_1: "receive.autogc", GIT_CONFIG_VALUE_1: "false" },
+};
+
 /** A git repository in a temporary folder, isolated from other git settings. */
 export class Repository {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
 
-  /** @param origin is cloned with these options, instead of creating an empty repository */
-  constructor(origin?: string, ...options: string[]) {
+  /** @param origin is cloned with these options, or copied, instead of creating an empty repository */
+  constructor(origin?: string | Repository, ...options: string[]) {
     const home = mkdtempSync(join(tmpdir(), "repository-"));
     this.folder = join(home, "repo");
-    this.env = { PATH: process.env["PATH"], HOME: home, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" };
+    this.env = {
+      ...{ PATH: process.env["PATH"], HOME: home, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
+      ...noMaintenance,
+    };
     mkdirSync(this.folder);
-    if (origin === undefined) this.git("init", "--quiet", "--initial-branch=main");
+    if (origin instanceof Repository) cpSync(origin.folder, this.folder, { recursive: true });
+    else if (origin === undefined) this.git("init", "--quiet", "--initial-branch=main");
     else this.git("clone", "--quiet", ...options, `file://${origin}`, ".");
   }
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { type InstallationPaths, installationPaths } from "../../../components/host/installation-paths.ts";
 import type { WebRecord } from "../../../components/web/agent/record.ts";
 import type { WebSpec } from "../../../components/web/agent/spec.ts";
@@ -47,17 +47,24 @@ export class LifeCycleLab {
 
   constructor(provider: WebSpec["provider"], open: (options: WebLabOptions) => WebLab) {
     this.provider = provider;
+    let first: Repository;
+    let commit: string;
+    beforeAll(() => {
+      first = new Repository();
+      first.commit({ "page.txt": "1\n2\n3\n4\n5\n", ".gitignore": "ignored\n" }, past);
+      commit = first.git("rev-parse", "HEAD");
+    });
+    afterAll(() => first[Symbol.dispose]());
     beforeEach(() => {
       this.home = mkdtempSync(join(tmpdir(), "web-machines-"));
       this.world = new MngrWorld(this.home);
       this.lines = [];
       const paths = installationPaths(installation, this.home);
       this.lab = open({ world: this.world, installation, paths, log: (line) => this.lines.push(line) });
-      this.source = new Repository();
-      this.source.commit({ "page.txt": "1\n2\n3\n4\n5\n", ".gitignore": "ignored\n" }, past);
+      this.source = new Repository(first);
       this.spec = webSpecOf({
         ...{ provider, source: `file://${this.source.folder}`, agentType: "command", agentArgs: ["serve"] },
-        ...{ startTimeoutSeconds: 5, commit: this.source.git("rev-parse", "HEAD") },
+        ...{ startTimeoutSeconds: 5, commit },
       });
     });
     afterEach(() => {

@@ -8,6 +8,7 @@ import { dataFolder, repoFolder } from "../../../components/web/machine/machine-
 import type { MngrOnMachines } from "../../../components/web/machine/mngr-on-machines.ts";
 import { shutDownCommand } from "../../../components/web/modal/modal-machines.ts";
 import { portOf } from "../fault-proxy.ts";
+import { noMaintenance } from "../repository.ts";
 
 /** A machine, or this one (`localhost`). Its files are folders below the world's. */
 export interface WorldHost {
@@ -72,6 +73,7 @@ export class MngrWorld {
       HOME: folder,
       GIT_CONFIG_GLOBAL: "/dev/null",
       GIT_CONFIG_NOSYSTEM: "1",
+      ...noMaintenance,
     };
   }
 
