@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSeedAgent, type SeedClient } from "../../../components/seed-agent/client.ts";
 import type { Change, ChangeState } from "../../../components/seed-agent/program/domain.ts";
+import { compileCache } from "../compile-cache.ts";
 import { freePort } from "../free-port.ts";
 import { bubblewrap } from "./fences.ts";
 
@@ -51,6 +52,7 @@ export async function startSeedService(options: ServiceOptions = {}): Promise<Ru
     env: {
       ...{ PATH: process.env["PATH"], HOME: folder, PORT: String(port), SEED_DATA_DIR: folder, SEED_MODE: "off" },
       ...{ SEED_CONTROL_TOKEN: token, SEED_PROBATION_SECONDS: "3", SEED_NODE: "n1" },
+      ...compileCache,
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],
