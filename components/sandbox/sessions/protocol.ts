@@ -12,11 +12,12 @@ export const roles = ["owner", "guest"] as const;
 export type Role = (typeof roles)[number];
 
 /** The most characters of one message. */
-const maxMessageLength = 200_000;
+export const maxMessageLength = 200_000;
 /** The most connections that may follow one session's events. */
 export const maxConnections = 64;
-/** The most messages that may wait in one session. */
+/** The most messages that may wait in one session, and the most characters of all of them. They are kept in memory. */
 export const maxQueued = 5_000;
+export const maxQueuedLength = 10_000_000;
 
 /** Errors of requests to the service. */
 const errorCodes = [

@@ -4,6 +4,7 @@ import {
   type Limits,
   type Message,
   maxQueued,
+  maxQueuedLength,
   type SessionStatus,
 } from "../protocol.ts";
 import type { Outcome } from "../runner-protocol.ts";
@@ -63,7 +64,7 @@ export function post(queue: Queue, { author, text, at }: { author: string; text:
   }
   const over = overLimit(queue);
   if (over !== undefined) throw new RequestError("over_limit", over);
-  if (queue.open.length >= maxQueued) throw new RequestError("over_limit", `${maxQueued} messages are waiting already`);
+  rejectFull(queue, text);
   const id = queue.messages + 1;
   const place = queue.places + 1;
   const entry: Entry = { id, author, text, state: "queued", attempt: 1, queuedAt: at, costUsd: 0, place };
@@ -158,6 +159,7 @@ export function retry(queue: Queue, entry: Entry, { by, at }: { by: string; at: 
       `message ${entry.id} is ${entry.state}; only one that did not succeed is retried`,
     );
   }
+  rejectFull(queue, entry.text);
   const attempt = entry.attempt + 1;
   const place = queue.places + 1;
   const { failure: _, startedAt: __, endedAt: ___, ...kept } = entry;
@@ -191,6 +193,15 @@ function cancelled(entries: readonly Entry[], at: string): Pick<Change, "changed
 
 function rejectTerminated({ status }: Queue): void {
   if (status === "terminated") throw new RequestError("terminated", "this session is terminated");
+}
+
+/** @throws RequestError if no other message of this text may wait */
+function rejectFull({ open }: Queue, text: string): void {
+  if (open.length >= maxQueued) throw new RequestError("over_limit", `${maxQueued} messages are waiting already`);
+  const length = open.reduce((sum, each) => sum + each.text.length, text.length);
+  if (length > maxQueuedLength) {
+    throw new RequestError("over_limit", "the waiting messages are too long together: wait, or cancel one");
+  }
 }
 
 function overLimit({ limits, used }: Queue): string | undefined {

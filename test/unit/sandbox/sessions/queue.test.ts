@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Limits } from "../../../../components/sandbox/sessions/protocol.ts";
+import { type Limits, maxMessageLength, maxQueuedLength } from "../../../../components/sandbox/sessions/protocol.ts";
 import type { Outcome } from "../../../../components/sandbox/sessions/runner-protocol.ts";
 import {
   begin,
@@ -165,4 +165,18 @@ it("fails what waited when a limit was reached, and does not execute it", () => 
   model.apply(begin(model.queue, at));
   expect(model.stored.get(2)).toMatchObject({ state: "failed", failure: { code: "over_limit" } });
   expect(model.begun).toEqual(["1-1"]);
+});
+
+it("refuses messages that would fill the memory together, also those that are retried", () => {
+  const model = new Model();
+  const text = "x".repeat(maxMessageLength);
+  const send = () => model.apply(post(model.queue, { author: "ada", text, at }));
+  send();
+  model.apply(cancel(model.queue, { id: 1, at }));
+  for (let length = 0; length + text.length <= maxQueuedLength; length += text.length) send();
+  const full = expect.objectContaining({ code: "over_limit", message: expect.stringContaining("too long together") });
+  expect(send).toThrow(full);
+  expect(() => retry(model.queue, model.stored.get(1) as Entry, { by: "ada", at })).toThrow(full);
+  model.apply(cancel(model.queue, { id: 2, at }));
+  send();
 });
