@@ -15,6 +15,8 @@ const marker = "changelings-supervised";
 const source = String.raw`
 import ctypes, os, queue, signal, sys, threading, time
 
+# PR_SET_DUMPABLE: the program's secrets are in this process's environment, which others could read in /proc.
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
 timeout, cwd, argv = float(sys.argv[2]), sys.argv[3], sys.argv[4:]
 GRACE = 2.0
 ended = {}

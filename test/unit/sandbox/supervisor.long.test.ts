@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { isAlive } from "../../../components/lib/process.ts";
 import { stopByte, supervised, supervisedInput } from "../../../components/sandbox/supervisor.ts";
@@ -76,6 +77,25 @@ describe.runIf(hasPython)("a supervised program", () => {
     expect(pids).toHaveLength(3);
     expect(pids.filter(isAlive)).toEqual([]);
   });
+
+  // Root may read everything, so root becomes another user first.
+  test.runIf(existsSync("/usr/bin/python3") && existsSync("/usr/bin/setpriv"))(
+    "can't read the environment of its supervisor, which contains secrets",
+    () => {
+      const script = "cat /proc/$PPID/environ /proc/$PPID/mem; echo $GIVEN";
+      const nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set=-all", "--"];
+      const user = process.getuid?.() === 0 ? nobody : [];
+      const [command = "", ...args] = [...user, ...supervised(["sh", "-c", script], { timeoutSeconds: 15, cwd: "/" })];
+      const env = { PATH: "/usr/bin:/bin", GIVEN: "secret" };
+      const { status, stdout, stderr } = spawnSync(command, args, {
+        env,
+        input: supervisedInput(""),
+        encoding: "utf8",
+      });
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "secret\n" });
+      expect(stderr.match(/Permission denied/g)).toHaveLength(2);
+    },
+  );
 
   test("leaves nothing running when it ends by itself", async () => {
     const { code, stdout } = await run(["sh", "-c", "setsid sleep 600 & echo $!"]);
