@@ -11,6 +11,8 @@ const mostHeaders = 65_536;
  * Node's limit, in bytes. It covers as many cookies as browsers keep for a site, so that we know which to remove.
  */
 export const mostRead = 1_000_000;
+/** Browsers send about twenty; Node passes on 2,000 at most, and drops the others. */
+const mostLines = 500;
 /** Browsers accept about this many `Set-Cookie` headers at once. */
 const mostRemoved = 200;
 
@@ -28,6 +30,7 @@ export function oversizedAnswer(
 ): Answer | undefined {
   const { main, hostOf, agentDomain } = addresses;
   const { url = "", rawHeaders, headers } = req;
+  if (rawHeaders.length > 2 * mostLines) return textAnswer(431, "There are too many headers.");
   const size = rawHeaders.reduce((sum, text) => sum + text.length + 2, url.length);
   if (size <= mostHeaders) return undefined;
   const { cookie = "" } = headers;

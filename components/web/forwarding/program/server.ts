@@ -53,6 +53,8 @@ export interface ForwardingServer {
 const bodyTimeoutMs = 15_000;
 /** How often connections whose login has ended are closed, in milliseconds. */
 const endOverMs = 10_000;
+/** How often connections that send very long headers are counted, in milliseconds. */
+const endLargeMs = 250;
 /** Grace period in milliseconds for open requests when the server stops. */
 const gracePeriodMs = 2000;
 
@@ -69,6 +71,8 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
   const server = createServer({
     maxHeaderSize: mostRead,
     headersTimeout: 15_000,
+    // Node's default would let slow headers live for 30 s longer.
+    connectionsCheckingInterval: 5_000,
     // Uploads to agents have no limit; `endSlowBody` limits all other bodies.
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
@@ -91,6 +95,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     log(`${method} ${url.split("?", 1)[0]} failed: ${reason}`);
   };
   const answerRequest = (req: IncomingMessage, res: ServerResponse) => {
+    connections.requested(req.socket);
     const decision = decide(context, { req, isUpgrade: false });
     audit.request(req, res, clientOf(decision));
     if (decision === "main pages") answerByMainPages(mainPages, req, res);
@@ -128,9 +133,11 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
       socket.destroy();
     }
   };
+  server.on("connection", (socket) => connections.opened(socket));
   server.on("request", onRequest).on("checkContinue", onRequest).on("upgrade", onUpgrade);
   const listening = await listen(server, config);
   const overdue = setInterval(() => connections.endOver(access.isOver), endOverMs).unref();
+  const large = setInterval(() => connections.endLarge(), endLargeMs).unref();
   const { port } = listening;
   addresses = addressesOf(config, port);
   server.on("error", (error) => log(`the server has a problem: ${error.message}`));
@@ -160,6 +167,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     metrics: () => metricsText(audit, agents.list(), connections.count),
     async close() {
       clearInterval(overdue);
+      clearInterval(large);
       listening.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();

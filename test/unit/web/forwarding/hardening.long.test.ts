@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
+import { waitingLimits } from "../../../../components/web/forwarding/program/connections.ts";
 import { createForwardingServer } from "../../../../components/web/forwarding/program/server.ts";
 import { ada, agentsOf, enter, hostOf, json, linked, navigation, openSite } from "../../../support/forwarding-site.ts";
 
@@ -99,6 +100,14 @@ describe("a malformed request", () => {
     expect(statuses).toEqual([431]);
   });
 
+  it("hundreds of headers are rejected", async () => {
+    const lines = (count: number) => Array.from({ length: count }, (_, n) => `X-${n}: 1`);
+    expect((await raw(["GET / HTTP/1.1", "Host: <host>", ...lines(400)])).statuses).toEqual([200]);
+    for (const count of [600, 5_000]) {
+      expect((await raw(["GET / HTTP/1.1", "Host: <host>", ...lines(count)])).statuses).toEqual([431]);
+    }
+  });
+
   it("an unread body ends the connection", async () => {
     await using site = await openSite();
     const head = `POST / HTTP/1.1\r\nHost: ${ada.id}.localhost:${site.server.port}\r\nContent-Length: 50\r\n\r\n`;
@@ -164,6 +173,55 @@ describe("a missing body", () => {
     const head = `POST /upload HTTP/1.1\r\nHost: ${host}\r\nCookie: ${cookie}\r\nContent-Length: 2000\r\n\r\n`;
     const connection = await sent(port, head);
     expect(await connection.isClosedAfter(3_600_000)).toBe(false);
+  });
+});
+
+describe("connections without a login", () => {
+  /** Opens connections that each send a text and then wait. */
+  async function flood(port: number, count: number, text: string) {
+    const sockets = await Promise.all(
+      Array.from({ length: count }, async () => {
+        const socket = connect(port, "127.0.0.1");
+        socket.on("error", () => {}).resume();
+        await once(socket, "connect");
+        socket.write(text);
+        return socket;
+      }),
+    );
+    return {
+      open: () => sockets.filter(({ closed }) => !closed).length,
+      [Symbol.dispose]: () => {
+        for (const socket of sockets) socket.destroy();
+      },
+    };
+  }
+
+  it("are limited, and don't keep out those with one", async () => {
+    await using site = await openSite();
+    const { port } = site.server;
+    const cookie = await enter(site, await site.login(ada));
+    const visitor = connect(port, "127.0.0.1").setEncoding("utf8");
+    let received = "";
+    visitor.on("data", (text: string) => {
+      received += text;
+    });
+    const ask = `GET / HTTP/1.1\r\nHost: ${hostOf(site, ada.id)}\r\nCookie: ${cookie}\r\n\r\n`;
+    visitor.write(ask);
+    await expect.poll(() => received.match(/HTTP\/1\.1 200/g)?.length).toBe(1);
+    using crowd = await flood(port, 2 * waitingLimits.most, "GET / HTTP/1.1\r\n");
+    await expect.poll(crowd.open, { timeout: 10_000 }).toBe(waitingLimits.most);
+    visitor.write(ask);
+    await expect.poll(() => received.match(/HTTP\/1\.1 200/g)?.length).toBe(2);
+    expect((await site.ask("/")).status).toBe(200);
+    visitor.destroy();
+  });
+
+  it("can't make the server keep more than a few megabytes of headers", async () => {
+    await using site = await openSite();
+    const head = `GET / HTTP/1.1\r\nHost: localhost:${site.server.port}\r\nCookie: ${"a".repeat(900_000)}`;
+    using crowd = await flood(site.server.port, 5 * waitingLimits.mostLarge, head);
+    await expect.poll(crowd.open, { timeout: 10_000 }).toBe(waitingLimits.mostLarge);
+    expect((await site.ask("/")).status).toBe(200);
   });
 });
 
