@@ -10,6 +10,8 @@ export interface ObserveModalOptions {
   readonly client: Modal;
   /** The environment of this machine's mngr identity, which is searched first; undefined if it has none. */
   readonly localEnvironment: string | undefined;
+  /** At most 18, by default. */
+  readonly timeoutSeconds?: number | undefined;
 }
 
 /** For a stack that has nothing on Modal. */
@@ -24,12 +26,13 @@ export const nothingOnModal: ObservedModal = {
 };
 
 /** Less than the 20 s that `observeModal` promises. */
-const timeoutSeconds = 18;
+const defaultTimeoutSeconds = 18;
 /** How many environments are searched concurrently. */
 const mostAtOnce = 8;
 
 /** @throws ModalError within 20 s if Modal can't be reached, or if several environments contain a home of the stack */
 export async function observeModal(options: ObserveModalOptions): Promise<ObservedModal> {
+  const { timeoutSeconds = defaultTimeoutSeconds } = options;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const message = `Modal did not answer within ${timeoutSeconds} s`;

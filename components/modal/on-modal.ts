@@ -4,13 +4,18 @@ import type { StackOnModal } from "./modal-observation.ts";
 import { observeModal } from "./observe.ts";
 import type { ModalToken } from "./token.ts";
 
-/** @throws ModalError within 20 s if Modal is not reachable */
-export async function openOnModal(stack: string, token: ModalToken | undefined): Promise<StackOnModal> {
+/** @throws ModalError within `timeoutSeconds`, by default 20 s, if Modal is not reachable */
+export async function openOnModal(
+  stack: string,
+  token: ModalToken | undefined,
+  timeoutSeconds?: number,
+): Promise<StackOnModal> {
   const client = modalClient({ token, env: process.env });
   const observed = await observeModal({
     stack,
     client,
     localEnvironment: personEnvironment(personIdentity(process.env)),
+    timeoutSeconds,
   });
   return { stack, client, observed };
 }

@@ -34,9 +34,17 @@ export async function orphans(
   });
 }
 
-/** The ids of the sessions that are not terminated. @throws SessionError if the service does not answer */
-export async function openSessionIds(paths: Pick<InstallationPaths, "sandboxes">): Promise<ReadonlySet<string>> {
-  const sessions = await openSessions({ folder: sessionsFolder(paths), person: "owner" }).list();
+/**
+ * The ids of the sessions that are not terminated.
+ *
+ * @param timeoutMs for a check; by default the request is repeated while the service restarts
+ * @throws SessionError if the service does not answer
+ */
+export async function openSessionIds(
+  paths: Pick<InstallationPaths, "sandboxes">,
+  timeoutMs?: number,
+): Promise<ReadonlySet<string>> {
+  const sessions = await openSessions({ folder: sessionsFolder(paths), person: "owner", timeoutMs }).list();
   return new Set(sessions.filter(({ status }) => status !== "terminated").map(({ id }) => id));
 }
 
@@ -48,8 +56,11 @@ export async function openSessionIds(paths: Pick<InstallationPaths, "sandboxes">
  *
  * @throws SessionError if the service does not answer
  */
-export async function sessionsWithSandboxes(paths: Pick<InstallationPaths, "sandboxes">): Promise<ReadonlySet<string>> {
-  const open = await openSessionIds(paths);
+export async function sessionsWithSandboxes(
+  paths: Pick<InstallationPaths, "sandboxes">,
+  opened: Promise<ReadonlySet<string>> = openSessionIds(paths),
+): Promise<ReadonlySet<string>> {
+  const open = await opened;
   return new Set([...open, ...recordedSessions(sessionsFolder(paths)).withSandbox]);
 }
 

@@ -15,6 +15,9 @@ import { sessionsState } from "../sessions/state.ts";
 import { sessionsBootInstructions } from "../sessions/supervise.ts";
 import type { SandboxProviderName, SandboxSpec } from "../spec.ts";
 
+/** The limit for what the session service answers, which may be on Cloudflare. */
+const checkTimeoutMs = 5_000;
+
 /** Checks the stack's sandbox changelings and their requirements on this machine, and finds orphaned sandboxes. */
 export async function diagnoseSandboxes(
   stack: InspectedStack,
@@ -36,9 +39,12 @@ export async function diagnoseSandboxes(
   );
   if (specs.length > 0) {
     const providers = [...new Set(specs.map(({ provider }) => provider))];
+    const open = openSessionIds(stack.paths, checkTimeoutMs);
+    // Its failure is reported by the checks that await it, perhaps later.
+    open.catch(() => {});
     const [service, ...found] = await Promise.all([
-      serviceCheck(stack),
-      ...providers.map((provider) => providerCheck(stack, provider, specs)),
+      serviceCheck(stack, open),
+      ...providers.map((provider) => providerCheck(stack, provider, specs, open)),
     ]);
     checks.push(service, ...found);
   }
@@ -50,17 +56,21 @@ export async function diagnoseSandboxes(
   };
 }
 
-async function serviceCheck({ paths, installation }: InspectedStack): Promise<Check> {
+async function serviceCheck(
+  { paths, installation }: InspectedStack,
+  open: Promise<ReadonlySet<string>>,
+): Promise<Check> {
   const title = "session service";
   const state = sessionsState(paths);
   if (!state.alive) return failed(title, "is not running, so no session can be started", upCommand());
   const outdated = outdatedInWords(state);
   if (outdated !== undefined) return warning(title, outdated, upCommand());
   try {
-    const { size } = await openSessionIds(paths);
     const service = readServiceFile(sessionsFolder(paths));
     const worker = service?.workerd === undefined ? service : undefined;
-    if (worker !== undefined && !(await isRunnerLinked(worker))) {
+    const linkedTo = worker === undefined ? true : isRunnerLinked(worker, checkTimeoutMs);
+    const [{ size }, isLinked] = await Promise.all([open, linkedTo]);
+    if (worker !== undefined && !isLinked) {
       const detail = `is not linked to the worker at ${worker.url}, so prompts wait; its log says why`;
       return failed(title, detail, `tail ${quoted(join(sessionsFolder(paths), "sessions.log"))}`);
     }
@@ -80,6 +90,7 @@ async function providerCheck(
   stack: InspectedStack,
   name: SandboxProviderName,
   specs: readonly SandboxSpec[],
+  open: Promise<ReadonlySet<string>>,
 ): Promise<Check> {
   const title = `sandboxes on ${name}`;
   const { installation, paths } = stack;
@@ -88,7 +99,7 @@ async function providerCheck(
     const provider = await openProvider(name, { installation, sandboxes: paths.sandboxes });
     // The image of deployed changelings exists, so this builds nothing.
     if (name === "local") for (const spec of own) await provider.prepareImage({ spec });
-    const known = await sessionsWithSandboxes(paths);
+    const known = await sessionsWithSandboxes(paths, open);
     const left = await orphans(provider, installation, (session) => known.has(session));
     if (left.length === 0) return ok(title, own.map((spec) => spec.name).join(", "));
     const ids = left.map(({ id }) => id).join(", ");

@@ -69,9 +69,12 @@ export async function sandboxLogs(stack: InspectedStack, name: string): Promise<
   };
 }
 
+/** A list shows the other changelings although the session service, which may be on Cloudflare, can't be reached. */
+const listTimeoutMs = 5_000;
+
 async function openSessionsOf(stack: InspectedStack, warnings: string[]): Promise<readonly SessionSummary[] | null> {
   try {
-    const client = openSessions({ folder: sessionsFolder(stack.paths), person: "owner" });
+    const client = openSessions({ folder: sessionsFolder(stack.paths), person: "owner", timeoutMs: listTimeoutMs });
     return (await client.list()).filter(({ status }) => status !== "terminated");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

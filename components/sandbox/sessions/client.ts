@@ -38,6 +38,8 @@ export interface ClientOptions {
   readonly folder: string;
   /** The name of the person who acts. */
   readonly person: string;
+  /** For a check: the limit for a request and all its repetitions, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface EventsOptions {
@@ -95,8 +97,8 @@ const restartMs = 20_000;
 const answerMs = 600_000;
 const longestPauseMs = 2_000;
 
-export function openSessions({ folder, person }: ClientOptions): SessionsClient {
-  const connection = new Connection(folder, person);
+export function openSessions(options: ClientOptions): SessionsClient {
+  const connection = new Connection(options);
   const view = async (session: string, what: string, body = {}) =>
     sessionView.parse(await connection.json("POST", `/sessions/${session}/${what}`, body));
   return {
@@ -144,9 +146,12 @@ class Connection {
   readonly #folder: string;
   readonly #person: string;
 
-  constructor(folder: string, person: string) {
+  readonly #timeoutMs: number | undefined;
+
+  constructor({ folder, person, timeoutMs }: ClientOptions) {
     this.#folder = folder;
     this.#person = person;
+    this.#timeoutMs = timeoutMs;
   }
 
   async json(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
@@ -163,12 +168,12 @@ class Connection {
       signal?: AbortSignal;
     } = {},
   ): Promise<Response> {
-    const end = Date.now() + restartMs;
+    const end = Date.now() + Math.min(restartMs, this.#timeoutMs ?? restartMs);
     for (let pause = 50; ; pause = Math.min(pause * 2, longestPauseMs)) {
       // Read again each time: a service that was restarted may listen on another port.
       const service = readServiceFile(this.#folder);
       if (service === undefined) throw notRunning();
-      const { body = null, headers, signal = AbortSignal.timeout(answerMs) } = options;
+      const { body = null, headers, signal = AbortSignal.timeout(this.#remainingMs(end)) } = options;
       try {
         if (!isServing(service)) throw new TypeError("its process does not run");
         const person = { authorization: `Bearer ${service.token}`, [personHeader]: encodeURIComponent(this.#person) };
@@ -176,6 +181,7 @@ class Connection {
         if (response.ok) return response;
         throw await errorIn(response);
       } catch (error) {
+        if (signal.aborted && this.#timeoutMs !== undefined) throw lateIn(service.url, this.#timeoutMs, error);
         // Only if the service can't be reached.
         if (!(error instanceof TypeError)) throw error;
         if (Date.now() > end) throw service.workerd === undefined ? unreachable(service.url, error) : notRunning(error);
@@ -183,6 +189,16 @@ class Connection {
       }
     }
   }
+
+  /** How long an attempt may take. @param end of the repetitions */
+  #remainingMs(end: number): number {
+    return this.#timeoutMs === undefined ? answerMs : Math.max(1, end - Date.now());
+  }
+}
+
+function lateIn(url: string, timeoutMs: number, cause: unknown): SessionError {
+  const message = `the session service at ${url} did not answer within ${Math.round(timeoutMs / 1000)} s`;
+  return new SessionError("unavailable", message, { cause });
 }
 
 function notRunning(cause?: unknown): SessionError {

@@ -8,7 +8,7 @@ const account = z.looseObject({ email: z.string() });
 
 /** Whether flyctl is installed and logged in. */
 export async function flyCheck(env: NodeJS.ProcessEnv): Promise<Check> {
-  const [args, options] = [flyctl.whoAmI(), { env, timeoutSeconds: 30 }];
+  const [args, options] = [flyctl.whoAmI(), { env, timeoutSeconds: 8 }];
   const ended = await flyctlCli.try(args, options);
   if (ended.code === notStarted) return failed("flyctl", "not found", flyctlMissing);
   if (ended.code !== 0) {

@@ -9,6 +9,9 @@ import { type InstalledSeedAgent, installedSeedAgents, readSeedAgent } from "../
 import { openProvider } from "../providers.ts";
 import { ask } from "./ask.ts";
 
+/** The limit for each answer of a platform. */
+const platformTimeoutSeconds = 10;
+
 /** Checks the stack's seed agents: whether every node runs, and the health that each reports. */
 export async function diagnoseSeedAgents(
   stack: InspectedStack,
@@ -58,7 +61,15 @@ async function checksOf(stack: InspectedStack, installed: InstalledSeedAgent): P
   if (!enabled) return [ok(title, "disabled")];
   const provider = await openProvider(spec.provider);
   const options = { installation: stack.installation, folder: stack.paths.seedAgents, spec };
-  const drift = provider.drift(spec, release, await provider.observe(name, options));
+  const signal = AbortSignal.timeout(platformTimeoutSeconds * 1000);
+  let observed: Awaited<ReturnType<typeof provider.observe>>;
+  try {
+    observed = await provider.observe(name, { ...options, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return [failed(title, `${spec.provider} did not answer within ${platformTimeoutSeconds} s`)];
+  }
+  const drift = provider.drift(spec, release, observed);
   if (drift !== undefined) return [failed(title, plainWords(drift), upCommand())];
   const [deep, asked] = await Promise.all([
     ask(installed, (client) => client.health()),

@@ -9,7 +9,7 @@ import { kubectlCli, kubectlMissing } from "./run-kubectl.ts";
 export async function kubernetesCheck(spec: SeedAgentSpec, env: NodeJS.ProcessEnv): Promise<Check> {
   const { context, namespace } = kubernetesOf(spec);
   const title = `kubectl, ${context ?? "the current context"}`;
-  const options = { env, timeoutSeconds: 30 };
+  const options = { env, timeoutSeconds: 8 };
   const listed = await kubectlCli.try(kubectl.contexts(), options);
   if (listed.code === notStarted) return failed("kubectl", "not found", kubectlMissing);
   const contexts = listed.stdout.split("\n").filter(Boolean);

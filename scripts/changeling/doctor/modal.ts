@@ -19,6 +19,9 @@ export interface OpenedModal {
   readonly seen: StackOnModal | undefined;
 }
 
+/** A person waits for the answer. */
+const timeoutSeconds = 10;
+
 /** @param fleet undefined: nothing is declared here, or it can't be read */
 export async function openedModal(
   stack: Stack,
@@ -28,7 +31,7 @@ export async function openedModal(
   const nothing = (...checks: Check[]) => ({ checks, seen: undefined });
   if (token === undefined) return nothing(failed("Modal token", "not found", noTokenRemedy));
   try {
-    const seen = await openOnModal(shortNameOf(stack), token);
+    const seen = await openOnModal(shortNameOf(stack), token, timeoutSeconds);
     const works = ok("Modal token", "it works");
     return seen.observed.environment === undefined
       ? nothing(works, nothingThere(seen.stack, fleet))

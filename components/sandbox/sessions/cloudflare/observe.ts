@@ -30,10 +30,13 @@ export async function answerOf(url: string): Promise<WorkerAnswer> {
 }
 
 /** Whether a runner is linked to the worker with the sessions. @throws if the worker can't be asked */
-export async function isRunnerLinked({ url, token }: Pick<ServiceFile, "url" | "token">): Promise<boolean> {
+export async function isRunnerLinked(
+  { url, token }: Pick<ServiceFile, "url" | "token">,
+  timeoutMs: number = requestMs,
+): Promise<boolean> {
   const headers = { authorization: `Bearer ${token}` };
   const response = await fetch(new URL("/runner", url), {
-    ...{ headers, redirect: "error", signal: AbortSignal.timeout(requestMs) },
+    ...{ headers, redirect: "error", signal: AbortSignal.timeout(timeoutMs) },
   });
   return z.object({ isConnected: z.boolean() }).parse(await response.json()).isConnected;
 }

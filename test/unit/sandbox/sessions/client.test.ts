@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -52,3 +53,41 @@ it("does not send the owner's token to what listens on the service's port while 
   writePrivateFile(serviceFilePath(folder), JSON.stringify(service.file));
   expect(await listed).toEqual([]);
 });
+
+it("gives up on a service that does not answer within the limit of a check", async () => {
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${portOf(silent)}`;
+  writePrivateFile(serviceFilePath(folder), JSON.stringify({ version: 1, url, token: "t" }));
+  const error = await failureOf(openSessions({ folder, person: "Ada", timeoutMs: 1_000 }).list());
+  expect(error).toMatchObject({
+    code: "unavailable",
+    message: `the session service at ${url} did not answer within 1 s`,
+  });
+  silent.close();
+});
+
+it("repeats a refused connection no longer than the limit of a check", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${portOf(server)}`;
+  await new Promise((resolve) => server.close(resolve));
+  writePrivateFile(serviceFilePath(folder), JSON.stringify({ version: 1, url, token: "t" }));
+  const began = Date.now();
+  const error = await failureOf(openSessions({ folder, person: "Ada", timeoutMs: 300 }).list());
+  expect(error).toMatchObject({ code: "unavailable" });
+  // Without a limit, it is repeated for 20 s.
+  expect(Date.now() - began).toBeLessThan(15_000);
+});
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" ? (address?.port ?? 0) : 0;
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
