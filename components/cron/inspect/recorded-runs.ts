@@ -2,7 +2,7 @@ import { asError } from "../../lib/as-error.ts";
 import { warnUnreached } from "../../modal/modal-observation.ts";
 import { type InspectedStack, includesProvider } from "../../stack/inspection.ts";
 import { installedNames } from "../local/installed-files.ts";
-import { readRuns } from "../local/records.ts";
+import { readLastRuns, readRuns } from "../local/records.ts";
 import { type Waiting, waitingOf } from "../local/runs/due-times.ts";
 import type { RunKey, RunsVolume, WhichRuns } from "../modal/remote-runs.ts";
 import type { CronProvider } from "../options.ts";
@@ -37,12 +37,11 @@ export async function lastRuns(
   stack: Pick<InspectedStack, "paths" | "provider">,
   modal: CronModalObservation,
 ): Promise<RunOnProvider[]> {
-  const local = includesProvider(stack, "local") ? readRuns(stack.paths) : [];
-  const isLast = (run: RecordedRun) => local.find(({ changeling }) => changeling === run.changeling) === run;
+  const local = includesProvider(stack, "local") ? readLastRuns(stack.paths) : [];
   const remote = await fromModal(modal, ({ readLastRemoteRuns }, volume, { timeoutSeconds, firing }) =>
     readLastRemoteRuns(volume, timeoutSeconds, firing),
   );
-  return [...on("local", local.filter(isLast)), ...on("modal", remote)];
+  return [...on("local", local), ...on("modal", remote)];
 }
 
 /** One run of a changeling; undefined if it has no record. */

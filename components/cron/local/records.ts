@@ -27,9 +27,10 @@ import { upCommand } from "../../lib/own-commands.ts";
 import { foldRuns, newestFirst, parseLine, type RecordedRun, type RecordLine, type Run } from "../run-records.ts";
 import { schedulerState } from "./state.ts";
 
-/** When a changeling's records exceed this size, the older half is removed. */
+/** When a changeling's records exceed this size, at least the older half is removed. That is about 1,000 runs. */
 const mostBytes = 1_000_000;
-const mostRuns = 1000;
+/** How many of the newest runs remain then, or fewer if their records are long. */
+const keptRuns = 500;
 /** How many trailing bytes are read to find recent events. */
 const recentBytes = 64_000;
 
@@ -76,6 +77,14 @@ export function readRuns(paths: InstallationPaths, name?: string): RecordedRun[]
   return newestFirst(runs);
 }
 
+/** The last run of each changeling. Usually the end of its records is enough, which may be a megabyte long. */
+export function readLastRuns(paths: InstallationPaths): RecordedRun[] {
+  return recordedNames(paths).flatMap((name) => {
+    const [recent] = newestFirst(foldRuns([...recentLines(paths, name)].reverse()));
+    return recent ?? newestFirst(foldRuns(readLines(paths, name))).slice(0, 1);
+  });
+}
+
 /** All records of one changeling, oldest first. Lines that are not records (half a line, a manual edit) are skipped. */
 export function readLines(paths: InstallationPaths, name: string): RecordLine[] {
   return (readTextIfAny(recordsPath(paths, name)) ?? "").split("\n").flatMap((line) => parseLine(line) ?? []);
@@ -98,10 +107,10 @@ export function boundRecords(paths: InstallationPaths, name: string): void {
   if (sizeOf(path) <= mostBytes) return;
   const lines = readLines(paths, name);
   const runs = foldRuns(lines);
-  const isOpen = (id: string) => runs.some((run) => run.id === id && (run.outcome === undefined || run.agentIsKept));
-  for (let count = mostRuns / 2; ; count = Math.floor(count / 2)) {
+  const open = new Set(runs.flatMap((run) => (run.outcome === undefined || run.agentIsKept ? run.id : [])));
+  for (let count = keptRuns; ; count = Math.floor(count / 2)) {
     const newest = new Set(runs.slice(-count).map(({ id }) => id));
-    const kept = lines.filter((line) => line.event !== "queued" && (newest.has(line.id) || isOpen(line.id)));
+    const kept = lines.filter((line) => line.event !== "queued" && (newest.has(line.id) || open.has(line.id)));
     const text = kept.map((line) => `${JSON.stringify(line)}\n`).join("");
     if (text.length > mostBytes / 2 && count > 1) continue;
     writePrivateFile(path, text);

@@ -1,9 +1,15 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { appendRecord, boundRecords, readRuns, recentLines } from "../../../components/cron/local/records.ts";
+import {
+  appendRecord,
+  boundRecords,
+  readLastRuns,
+  readRuns,
+  recentLines,
+} from "../../../components/cron/local/records.ts";
 import { foldRuns, parseLine, type RecordLine } from "../../../components/cron/run-records.ts";
 import { type InstallationPaths, installationPaths } from "../../../components/host/installation-paths.ts";
 
@@ -169,11 +175,49 @@ describe("the file of records", () => {
     expect(kept.length).toBeGreaterThan(100);
   });
 
+  it("is shortened at once, however long it has become", () => {
+    mkdirSync(paths.records, { recursive: true });
+    const lines = Array.from({ length: 10_000 }, (_, n) => [fired(5 * n), ended(5 * n)]).flat();
+    writeFileSync(file(), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    boundRecords(paths, "a");
+    expect(readRuns(paths, "a").map(({ id }) => id)).toEqual(
+      Array.from({ length: 500 }, (_, n) => idOf(5 * (9_999 - n))),
+    );
+  });
+
   it("is left alone while it is short", () => {
     appendRecord(paths, fired(0));
     const before = readFileSync(file(), "utf8");
     boundRecords(paths, "a");
     expect(readFileSync(file(), "utf8")).toBe(before);
+  });
+});
+
+describe("readLastRuns", () => {
+  it("finds the last run of each, whatever was recorded of older ones since", () => {
+    for (const n of [0, 1]) for (const line of [fired(n), created(n), ended(n)]) appendRecord(paths, line);
+    appendRecord(paths, { event: "destroyed", at: minute(9), changeling: "a", id: idOf(0) });
+    appendRecord(paths, fired(5, "b"));
+    expect(readLastRuns(paths)).toEqual([...readRuns(paths, "a").slice(0, 1), ...readRuns(paths, "b")]);
+    expect(readLastRuns(paths)[0]?.id).toBe(idOf(1));
+  });
+
+  it("finds a run that was fired long before the last lines", () => {
+    appendRecord(paths, fired(0));
+    const queued = { event: "queued", at: minute(1), changeling: "a", cause: { kind: "manual" } };
+    appendFileSync(file(), `${JSON.stringify(queued)}\n`.repeat(2_000));
+    appendRecord(paths, ended(0));
+    expect(readLastRuns(paths)).toMatchObject([{ id: idOf(0), outcome: "succeeded" }]);
+  });
+
+  it("reads little of long records", () => {
+    mkdirSync(paths.records, { recursive: true });
+    const lines = Array.from({ length: 1_000 }, (_, n) => [fired(n), ended(n)]).flat();
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+    // Reading this line would make the last run another one.
+    const other = { ...fired(5_000), id: idOf(5_000) };
+    writeFileSync(file(), `${JSON.stringify(other)}\n${text}`);
+    expect(readLastRuns(paths)[0]?.id).toBe(idOf(999));
   });
 });
 
