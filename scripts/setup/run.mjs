@@ -38,6 +38,7 @@ export async function run(argv, { log, cwd, env = process.env, timeoutSeconds, f
   closeSync(output);
   const group = child.pid;
   if (group !== undefined && !finish) groups.add(group);
+  const stopGuarding = group === undefined || finish ? () => {} : guard(group);
   let timedOut = false;
   const timer = setTimeout(
     () => {
@@ -53,11 +54,32 @@ export async function run(argv, { log, cwd, env = process.env, timeoutSeconds, f
     );
   });
   clearTimeout(timer);
+  stopGuarding();
   if (group !== undefined) groups.delete(group);
   interrupted.throwIfAborted();
   const name = argv.slice(0, 3).join(" ");
   if (timedOut) throw new SetupError(`\`${name} …\` took longer than ${timeoutSeconds} seconds`, { log: file });
   if (failure !== null) throw new SetupError(`\`${name} …\`: ${failure}`, { log: file });
+}
+
+/**
+ * Ends a process group when this process ends, however that happens: killed, or as a test's worker that is stopped
+ * without a word. Our end closes the pipe that the guard reads from.
+ * @param {number} group
+ * @returns {() => void} call it when the program has ended
+ */
+function guard(group) {
+  const script = 'read -r over; [ -n "$over" ] || kill -TERM "-$1"';
+  const child = spawn("/bin/sh", ["-c", script, "sh", String(group)], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  const { stdin } = child;
+  // Without a guard, the program only outlives a process that was killed.
+  child.on("error", () => {});
+  stdin.on("error", () => {});
+  child.unref();
+  return () => stdin.end("over\n");
 }
 
 /** @param {number} group */
