@@ -81,7 +81,9 @@ async function serviceCheck(
       ...(remedy === undefined ? {} : { remedy }),
     };
   } catch (error) {
-    return failed(title, `does not answer: ${asError(error).message}`, upCommand());
+    const { name, message } = asError(error);
+    const reason = name === "TimeoutError" ? `it did not answer within ${checkTimeoutMs / 1000} s` : message;
+    return failed(title, reason, upCommand());
   }
 }
 
