@@ -1,6 +1,8 @@
 import { fstatSync } from "node:fs";
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import rpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import structs from "google-protobuf/google/protobuf/struct_pb.js";
+import { usePlainStructs } from "./plain-structs.ts";
 
 export interface Service {
   /** The handlers, by their names in provider.proto. */
@@ -20,6 +22,7 @@ export function servePlugin(make: (engine: string | undefined) => Service): void
   const engine = process.argv
     .slice(2)
     .find((arg, index, args) => !arg.startsWith("-") && args[index - 1] !== "--tracing");
+  usePlainStructs(structs);
   const service = make(engine);
   process.on("exit", () => service.close());
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit());

@@ -98,32 +98,7 @@ export function mapBag(bag: Bag, change: (value: Wire, key: string) => Wire | un
   return changed;
 }
 
-function fromValue(value: struct.Value): Wire {
-  switch (value.getKindCase()) {
-    case struct.Value.KindCase.BOOL_VALUE:
-      return value.getBoolValue();
-    case struct.Value.KindCase.NUMBER_VALUE:
-      return value.getNumberValue();
-    case struct.Value.KindCase.STRING_VALUE:
-      return value.getStringValue();
-    case struct.Value.KindCase.LIST_VALUE:
-      return (value.getListValue()?.getValuesList() ?? []).map(fromValue);
-    case struct.Value.KindCase.STRUCT_VALUE:
-      return fromStruct(value.getStructValue());
-    default:
-      return null;
-  }
-}
-
-function fromStruct(message: struct.Struct | undefined): Bag {
-  const bag: Bag = {};
-  message?.getFieldsMap().forEach((value, key) => {
-    bag[key] = fromValue(value);
-  });
-  return bag;
-}
-
 /** A request's properties, normalized. */
-export const receive = (message: struct.Struct | undefined): Bag => tidyBag(fromStruct(message));
+export const receive = (message: struct.Struct | undefined): Bag => tidyBag((message?.toJavaScript() ?? {}) as Bag);
 /** The properties of a response. */
 export const send = (bag: Bag): struct.Struct => struct.Struct.fromJavaScript(bag);
