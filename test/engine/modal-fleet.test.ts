@@ -1,7 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { modalClient } from "../../components/modal/client.ts";
+import { modalToken } from "../../components/modal/token.ts";
 import { filesHolding } from "../support/files-holding.ts";
+import { Repository } from "../support/repository.ts";
 import { type ModalStack, makeModalStack } from "./modal-stack.ts";
 
 const day = (date: string) => [new Date(`${date}T00:00:00Z`), new Date(`${date}T12:00:00Z`)] as const;
@@ -10,7 +12,13 @@ const worker = [
   'agent_type = "command"',
   `agent_args = ["sh", "-c", "echo more >>README.md && git commit -qam 'Write more'"]`,
 ];
-const helper = ["[changelings.helper]", 'agent_type = "command"', 'agent_args = ["true"]', 'secrets = ["SOME_TOKEN"]'];
+const helper = [
+  "[changelings.helper]",
+  'agent_type = "command"',
+  // Its last run is still at work when the stack is destroyed.
+  'agent_args = ["sh", "-c", "if [ -e stay ]; then sleep 300; fi"]',
+  'secrets = ["SOME_TOKEN"]',
+];
 /** As odd as a value can be, so that finding it nowhere means something. */
 const secret = `it's "odd" $HOME \`id\` {}\nand has a second line`;
 
@@ -31,27 +39,27 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     Object.fromEntries(
       (await test.emulator.control.schedules(new Date("2026-07-01T00:00:00Z"))).map((each) => [each.app, each]),
     );
-  const modal = (...args: string[]) =>
-    execFileSync("modal", args, { env: { ...test.env, ...test.emulator.env }, encoding: "utf8" });
+  /** As somebody else uses Modal. */
+  const client = () =>
+    modalClient({ token: modalToken(test.emulator.env), env: { ...process.env, ...test.emulator.env } });
+  const rotated = { SOME_TOKEN: "rotated-value" };
 
   it("deploys each changeling, and the next up changes nothing", async () => {
     declare(...worker, ...helper);
-    expect(await test.preview()).toEqual({
-      "pulumi:pulumi:Stack changelings-dev": "create",
-      "changelings:cron:CronChangeling helper": "create",
-      "changelings:cron:CronChangeling worker": "create",
-      "changelings:modal:ModalHome modal": "create",
-      "command:local:Command modal": "create",
-      "command:local:Command helper-app": "create",
-      "command:local:Command worker-app": "create",
-    });
     const refused = await test.up({ MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" });
     expect(refused.code).not.toBe(0);
     for (const problem of ["helper needs SOME_TOKEN", "no Modal token is set"])
       expect(refused.stdout).toContain(problem);
     expect(await apps()).toEqual({});
-    const { code, stdout } = await test.up({ SOME_TOKEN: secret });
-    expect(code, stdout).toBe(0);
+    expect((await test.change({ SOME_TOKEN: secret })).ops).toEqual({
+      "changelings:cron:CronChangeling helper": "create",
+      "changelings:cron:CronChangeling worker": "create",
+      "changelings:modal:ModalHome modal": "create",
+      "command:local:Command modal": "create",
+      "command:local:Command helper-app": "create",
+      "command:local:Command helper-secret": "create",
+      "command:local:Command worker-app": "create",
+    });
     expect(await test.preview({ SOME_TOKEN: secret })).toEqual({});
     expect(await apps()).toEqual({
       changeling_dev_helper: "APP_STATE_DEPLOYED",
@@ -91,138 +99,134 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(await test.endedRuns("helper")).toMatchObject([{ outcome: "no_changes", reason: "it made no commit" }]);
   });
 
-  it("shows a schedule change in cron text, in words and with its zone, and applies it", async () => {
+  it("shows a schedule change in cron text, in words and with its zone, and applies it; rotates a secret alone", async () => {
     declare(...worker, 'schedule = "30 4 * * *"', 'timezone = "Asia/Tokyo"', ...helper);
-    const env = { SOME_TOKEN: secret };
-    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
+    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], rotated);
     expect(stdout).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
     expect(stdout).toMatch(/WHEN\s*: "At 03:00, every day" => "At 04:30, every day"/);
     expect(stdout).toMatch(/TIMEZONE\s*: "UTC" => "Asia\/Tokyo"/);
-    expect((await test.change(env)).ops).toEqual({ "command:local:Command worker-app": "update" });
-    expect(await schedules()).toMatchObject({
-      changeling_dev_worker: { cron: "30 4 * * *", timezone: "Asia/Tokyo", next: "2026-07-01T19:30:00+00:00" },
-    });
-  });
-
-  it("rotates a secret by its own resource alone", async () => {
-    const env = { SOME_TOKEN: "rotated-value" };
-    const before = await test.emulator.control.state();
-    expect((await test.change(env)).ops).toEqual({ "command:local:Command helper-secret": "update" });
-    const after = await test.emulator.control.state();
-    expect(after.apps.map(({ versions }) => versions.length)).toEqual(
-      before.apps.map(({ versions }) => versions.length),
-    );
-    expect(await test.preview(env)).toEqual({});
-  });
-
-  it("shows and repairs an app that somebody stopped and a Secret that somebody deleted", async () => {
-    const env = { SOME_TOKEN: "rotated-value" };
-    modal("app", "stop", "changeling_dev_worker", "--yes", "--env", test.environment());
-    modal("secret", "delete", "changeling_dev_helper", "--yes", "--env", test.environment());
-    const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], env);
-    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal app is stopped \(repair \d+\)/);
-    expect(stdout).toMatch(/DRIFT\s*: .*"its Modal Secret is missing \(repair \d+\)/);
-    expect((await test.change(env)).ops).toEqual({
-      "command:local:Command helper-app": "update",
+    expect(stdout).not.toMatch(/second line|rotated-value/);
+    const versions = async () =>
+      (await test.emulator.control.state()).apps.find(({ name }) => name === "changeling_dev_helper")?.versions.length;
+    const before = await versions();
+    expect((await test.change(rotated)).ops).toEqual({
       "command:local:Command helper-secret": "update",
       "command:local:Command worker-app": "update",
     });
-    expect(await test.preview(env)).toEqual({});
-    expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_DEPLOYED" });
+    expect(await schedules()).toMatchObject({
+      changeling_dev_worker: { cron: "30 4 * * *", timezone: "Asia/Tokyo", next: "2026-07-01T19:30:00+00:00" },
+    });
+    expect(await versions()).toBe(before);
+    expect(await test.preview(rotated)).toEqual({});
   });
 
-  it("shows every app that was deployed with a Secret or volume that was made again since, and deploys it again", async () => {
-    const env = { SOME_TOKEN: "rotated-value" };
-    const where = ["--env", test.environment()];
-    /** Ids that deployed functions refer to, and that do not exist. */
-    const deadIds = async () => {
-      const { apps, secrets, volumes } = await test.emulator.control.state();
-      const live = new Set([...secrets, ...volumes].map(({ id }) => id));
-      const deployed = apps.filter(({ name, state }) => name.startsWith("changeling_") && /DEPLOYED/.test(state));
-      const ids = deployed.flatMap(({ functions }) =>
-        functions.flatMap((each) => [...each.secrets, ...Object.values(each.volumes)].map(({ id }) => id)),
-      );
-      return [...new Set(ids)].filter((id) => !live.has(id));
-    };
-    modal("secret", "delete", "changeling_dev_helper", "--yes", ...where);
-    modal("secret", "create", "changeling_dev_helper", "SOME_TOKEN=rotated-value", ...where);
+  /** Ids that deployed functions refer to, and that do not exist. */
+  const deadIds = async () => {
+    const { apps, secrets, volumes } = await test.emulator.control.state();
+    const live = new Set([...secrets, ...volumes].map(({ id }) => id));
+    const deployed = apps.filter(({ name, state }) => name.startsWith("changeling_") && /DEPLOYED/.test(state));
+    const ids = deployed.flatMap(({ functions }) =>
+      functions.flatMap((each) => [...each.secrets, ...Object.values(each.volumes)].map(({ id }) => id)),
+    );
+    return [...new Set(ids)].filter((id) => !live.has(id));
+  };
+
+  it("repairs, and says why, an app that somebody stopped and one whose Secret was made again", async () => {
+    await client().stopApp("changeling_dev_worker", test.environment());
+    await client().deleteSecret("changeling_dev_helper", test.environment());
+    await client().putSecret("changeling_dev_helper", test.environment(), rotated);
+    expect(await deadIds()).toHaveLength(1);
+    const detail = "its Modal Secret was deleted or created again after its app was deployed";
     const doctor = await test.changeling(["doctor", "--json", "--provider", "modal"]);
     expect(JSON.parse(doctor.stdout)).toContainEqual({
       name: "app of helper",
       status: "failed",
-      detail: "its Modal Secret was deleted or created again after its app was deployed",
+      detail,
       remedy: "npm start",
     });
-    expect((await test.change(env)).ops).toEqual({ "command:local:Command helper-app": "update" });
-    expect(await deadIds()).toEqual([]);
-
-    modal("secret", "delete", "changelings_dev", "--yes", ...where);
-    modal("volume", "delete", "changelings_dev_runs", "--yes", ...where);
-    expect(await deadIds()).toHaveLength(2);
-    expect((await test.change(env)).ops).toEqual({
-      "command:local:Command modal": "update",
-      "command:local:Command helper-app": "update",
-      "command:local:Command worker-app": "update",
+    const { ops, repairs } = await test.change(rotated);
+    expect(ops).toEqual({ "command:local:Command helper-app": "update", "command:local:Command worker-app": "update" });
+    expect(repairs).toEqual({
+      "helper-app": `${detail} (repair 1)`,
+      "worker-app": "its Modal app is stopped (repair 1)",
     });
     expect(await deadIds()).toEqual([]);
-    expect(await test.preview(env)).toEqual({});
+    expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_DEPLOYED" });
   });
 
-  it("pauses and resumes one alone: no other edit of the file is applied, and no other's secret is needed", async () => {
+  it("makes Secrets and volumes that somebody deleted again, and deploys every app again that had them", async () => {
+    for (const name of ["changeling_dev_helper", "changelings_dev"]) {
+      await client().deleteSecret(name, test.environment());
+    }
+    await client().deleteVolume("changelings_dev_runs", test.environment());
+    expect(await deadIds()).toHaveLength(3);
+    const { ops, repairs } = await test.change(rotated);
+    expect(ops).toEqual({
+      "command:local:Command modal": "update",
+      "command:local:Command helper-app": "update",
+      "command:local:Command helper-secret": "update",
+      "command:local:Command worker-app": "update",
+    });
+    expect(repairs).toEqual({
+      modal: "its volume of run records is missing (repair 1)",
+      "helper-app": "its Modal Secret is created again (repair 2)",
+      "helper-secret": "its Modal Secret is missing (repair 1)",
+      "worker-app": "what all apps of the stack share is created again (repair 2)",
+    });
+    expect(await deadIds()).toEqual([]);
+    expect(await test.preview(rotated)).toEqual({});
+  });
+
+  const listed = async () =>
+    JSON.parse((await test.changeling(["list", "--json"])).stdout).map(
+      ({ name, enabled }: { name: string; enabled: boolean }) => `${name} ${enabled ? "fires" : "is paused"}`,
+    );
+
+  it("pauses one alone, in place: no other edit of the file is applied, and no other's secret is needed", async () => {
     declare(...worker, ...helper, 'schedule = "5 5 * * *"');
     const paused = await test.changeling(["pause", "worker"]);
     expect(paused.code, paused.stderr).toBe(0);
     expect(await schedules()).toEqual({ changeling_dev_helper: expect.objectContaining({ cron: "0 3 * * *" }) });
+    expect(await listed()).toEqual(["helper fires", "worker is paused"]);
+    // It is deployed without a schedule, to be run by hand.
+    const { code, stdout } = await test.changeling(["run", "worker", "--wait", "--json"]);
+    expect(code, stdout).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ cause: { kind: "manual" }, outcome: "succeeded" });
+  });
+
+  it("resumes it alone; what is listed is what is deployed, also after a deployment that failed", async () => {
+    await test.emulator.control.setFaults([
+      { method: "AppPublish", status: "RESOURCE_EXHAUSTED", message: "too many" },
+    ]);
+    expect((await test.changeling(["resume", "worker"])).code).not.toBe(0);
+    expect(await listed()).toEqual(["helper fires", "worker is paused"]);
+    expect(Object.keys(await schedules())).toEqual(["changeling_dev_helper"]);
     const resumed = await test.changeling(["resume", "worker"]);
     expect(resumed.code, resumed.stderr).toBe(0);
+    expect(await listed()).toEqual(["helper fires", "worker fires"]);
     expect(await schedules()).toMatchObject({
       changeling_dev_helper: { cron: "0 3 * * *" },
       changeling_dev_worker: { cron: "0 3 * * *" },
     });
   });
 
-  it("disables in place: deployed without a schedule, to be run by hand", async () => {
-    declare(...worker, "enabled = false", ...helper);
-    const listed = async () =>
-      JSON.parse((await test.changeling(["list", "--json"])).stdout).map(
-        ({ name, enabled }: { name: string; enabled: boolean }) => `${name} ${enabled ? "fires" : "is paused"}`,
-      );
-    await test.emulator.control.setFaults([
-      { method: "AppPublish", status: "RESOURCE_EXHAUSTED", message: "too many" },
-    ]);
-    expect((await test.up({ SOME_TOKEN: "rotated-value" })).code).not.toBe(0);
-    // What is listed is what is deployed, also after a deployment that failed.
-    expect(await listed()).toEqual(["helper fires", "worker fires"]);
-    expect(Object.keys(await schedules())).toContain("changeling_dev_worker");
-    expect((await test.up({ SOME_TOKEN: "rotated-value" })).code).toBe(0);
-    expect(await listed()).toEqual(["helper fires", "worker is paused"]);
-    expect(Object.keys(await schedules())).toEqual(["changeling_dev_helper"]);
-    const { code, stdout } = await test.changeling(["run", "worker", "--wait", "--json"]);
-    expect(code, stdout).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ cause: { kind: "manual" }, outcome: "succeeded" });
-  });
-
   it("renames in one update: the old app is stopped when the new one is there", async () => {
-    declare(
-      ...worker.with(0, "[changelings.busy]"),
-      'renamed_from = "worker"',
-      ...helper.with(2, 'agent_args = ["sleep", "300"]'),
-    );
-    const env = { SOME_TOKEN: "rotated-value" };
-    expect((await test.change(env)).ops).toEqual({
-      "command:local:Command busy-app": "update",
-      "command:local:Command helper-app": "update",
-    });
+    declare(...worker.with(0, "[changelings.busy]"), 'renamed_from = "worker"', ...helper);
+    expect((await test.change(rotated)).ops).toEqual({ "command:local:Command busy-app": "update" });
     expect(Object.keys(await schedules()).sort()).toEqual(["changeling_dev_busy", "changeling_dev_helper"]);
+    expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_STOPPED" });
   });
 
   it("shows no change from another machine", async () => {
     const other = test.otherMachine();
-    expect(await test.preview({ SOME_TOKEN: "rotated-value", ...other.env })).toEqual({});
+    expect(await test.preview({ ...rotated, ...other.env })).toEqual({});
     expect(readdirSync(other.home)).not.toContain(".mngr");
   });
 
   it("leaves nothing that fires, runs or holds a secret on destroy", async () => {
+    using work = new Repository(test.bare);
+    work.commit({ stay: "" }, { author: "Me", at: "2026-01-02T00:00:00Z" });
+    work.git("push", "--quiet", "origin", "main");
     await test.emulator.control.fire("changeling_dev_helper", "fire", { environment: test.environment() });
     const running = async () =>
       (await test.emulator.control.state()).sandboxes.filter(({ status }) => status === "RUNNING").length;
