@@ -29,13 +29,16 @@ describe("a stack's installation", () => {
     await makeAsBeforeClaims();
   });
   afterAll(async () => {
-    await run(stack, "destroy", ...quiet);
-    for (const { id: each } of installations(test.home)) await stopScheduler(each, { endRuns: false }, test.home);
-    await test.remove();
+    const left = installations(test.home);
+    // The last test removed it, unless one failed.
+    if (left.length > 0) await run(stack, "destroy", ...quiet);
+    for (const { id: each } of left) await stopScheduler(each, { endRuns: false }, test.home);
+    await test.remove({ destroy: false });
   });
 
   const run = (on: Stack, ...args: string[]) => pulumi(on, args, { capture: true, env: test.env });
-  const up = () => run(stack, "up", ...quiet);
+  const up = (env: NodeJS.ProcessEnv = {}) =>
+    pulumi(stack, ["up", ...quiet], { capture: true, env: { ...test.env, ...env } });
   const paths = () => installationPaths(id, test.home);
 
   /** In the folder of the stack's settings, which `stack rename` and `stack init` change. */
@@ -83,8 +86,8 @@ describe("a stack's installation", () => {
   }
 
   /** One fleet: nothing changed, and what fires it is the very process that did before. */
-  async function expectTheSameFleet(): Promise<void> {
-    const { code, stdout, stderr } = await up();
+  async function expectTheSameFleet(env: NodeJS.ProcessEnv = {}): Promise<void> {
+    const { code, stdout, stderr } = await up(env);
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toMatch(/Resources:\n +\d+ unchanged\n/);
     expect(installations(test.home).map((each) => each.id)).toEqual([id]);
@@ -117,12 +120,12 @@ describe("a stack's installation", () => {
     expect(code).toBe(0);
     expect(stdout).not.toMatch(/created|replaced|deleted/);
     pid = schedulerState(paths()).pid;
-    await expectTheSameFleet();
   });
 
   it("is the same for another spelling of the backend", async () => {
-    const spelled = { PULUMI_BACKEND_URL: `file://${test.home}/.changelings/../.changelings/dev/backend/` };
-    expect(await test.preview(spelled)).toEqual({});
+    await expectTheSameFleet({
+      PULUMI_BACKEND_URL: `file://${test.home}/.changelings/../.changelings/dev/backend/`,
+    });
   });
 
   it("stays when the stack is renamed", async () => {
@@ -174,8 +177,8 @@ describe("a stack's installation", () => {
     expect(changeling("adopt", "--stack", "moved")).toContain(id);
     await stopScheduler(id, { endRuns: false }, test.home);
     expect((await up()).code).toBe(0);
+    // The next test expects the same fleet.
     pid = schedulerState(paths()).pid;
-    await expectTheSameFleet();
   });
 
   it("is not destroyed from a machine that has nothing of it", async () => {
