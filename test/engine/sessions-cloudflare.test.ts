@@ -3,10 +3,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readDeployed } from "../../components/sandbox/sessions/cloudflare/deployed.ts";
 import { readServiceFile, sessionsFolder } from "../../components/sandbox/sessions/folder.ts";
+import { stopSessions } from "../../components/sandbox/sessions/supervise.ts";
+import { cacheFolder } from "../../scripts/setup/cache.mjs";
+import { devFolder } from "../../scripts/stack/dev-stack.ts";
+import { installationOf } from "../../scripts/stack/stack.ts";
 import { CloudflareStandIn } from "../support/cloudflare-stand-in.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { Repository } from "../support/repository.ts";
 import { runScript } from "../support/run-script.ts";
+import { savedState } from "./saved-state.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 let cloudflare: CloudflareStandIn;
@@ -14,11 +19,14 @@ let stack: TestStack;
 const repository = new Repository();
 beforeAll(async () => {
   cloudflare = await CloudflareStandIn.start();
-  stack = makeTestStack(cloudflare.env);
+  // Its home has no wrangler, and npm would install it there.
+  stack = makeTestStack({ ...cloudflare.env, CHANGELINGS_CACHE: cacheFolder() });
   repository.commit({ "README.md": "one\n" }, { author: "A", at: "2026-11-01T10:00:00Z" });
 });
 afterAll(async () => {
-  await stack.remove();
+  // Also when a test failed before its destroy.
+  await stack.remove({ destroy: existsSync(folder()) });
+  await stopSessions(installationOf(stack.stack), stack.home);
   await cloudflare[Symbol.asyncDispose]();
   repository[Symbol.dispose]();
 });
@@ -74,7 +82,9 @@ it("fails before any change without a token, and says where to get one", async (
   expect(stdout + stderr).toContain('CLOUDFLARE_API_TOKEN is not set; create one with the template "Edit Cloudflare');
   expect(cloudflare.requests).toEqual([]);
   // Nothing else was touched either.
-  expect((await stack.pulumi(["stack", "export"])).stdout).not.toContain("command:local:Command");
+  expect(savedState(join(devFolder(stack.home), "backend"), "dev").resources.map(({ type }) => type)).not.toContain(
+    "command:local:Command",
+  );
 });
 
 it("deploys the worker with the sessions, and a session works through it", async () => {
@@ -125,12 +135,10 @@ it("repairs a worker that was edited or deleted on Cloudflare", async () => {
   await cloudflare.edit("ada-sessions", (code) => `${code}\n// edited\n`);
   const repair = { "command:local:Command sandbox-sessions-worker": "update" };
   expect(await stack.preview()).toEqual(repair);
-  await up();
+  expect((await stack.change()).ops).toEqual(repair);
   expect([...(cloudflare.scripts.get("ada-sessions")?.modules.values() ?? [])].join()).not.toContain("// edited");
-  expect(await stack.preview()).toEqual({});
   await cloudflare.delete("ada-sessions");
-  expect(await stack.preview()).toEqual(repair);
-  await up();
+  expect((await stack.change()).ops).toEqual(repair);
   expect([...cloudflare.scripts.keys()]).toEqual(["ada-sessions"]);
   expect(await stack.preview()).toEqual({});
 });
@@ -153,8 +161,6 @@ it("does not touch a worker that is not this stack's", async () => {
 });
 
 it("leaves the worker out of reach when the sessions move back, and deletes it with destroy_data", async () => {
-  declare();
-  await up();
   stack.declare(changeling());
   await up();
   expect(cloudflare.scripts.get("ada-sessions")?.isReachable).toBe(false);

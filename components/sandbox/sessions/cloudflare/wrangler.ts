@@ -59,6 +59,8 @@ export async function runWrangler(
         // No questions, no telemetry, no colours.
         ...{ CI: "1", WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", NO_COLOR: "1", FORCE_COLOR: "0" },
         ...{ WRANGLER_OUTPUT_FILE_PATH: output, WRANGLER_LOG_PATH: join(folder, "logs") },
+        // Beside its node_modules: compiling it takes a quarter of its time.
+        NODE_COMPILE_CACHE: join(dirname(program), "../../../compiled"),
       },
       timeoutSeconds: runSeconds,
       maxOutput: 1_000_000,
