@@ -23,7 +23,7 @@ test("create, change, replace and destroy, with the real engine", async () => {
   expect(await stack.preview()).toEqual({ noted: "create", triggered: "create" });
   await stack.up();
   expect((await logOf(stack)).sort()).toEqual(["begin", "create daily none"]);
-  const { noted: created } = await stack.outputs();
+  const { noted: created } = stack.outputs();
   expect(created).toMatchObject({ stdout: "create daily none\n30", environment: { SCHEDULE: "daily", DRIFT: "none" } });
   expect(await stack.kept()).not.toContain(secret);
 
@@ -49,7 +49,7 @@ test("create, change, replace and destroy, with the real engine", async () => {
 
   await stack.succeed("destroy", "--yes", "--skip-preview");
   expect((await logOf(stack)).slice(log.length).sort()).toEqual(["delete hourly", "end"]);
-  expect(await stack.outputs()).toEqual({});
+  expect(stack.outputs()).toEqual({});
 });
 
 test("a failing create, and an interrupt in the middle of one", async () => {
@@ -73,7 +73,7 @@ test("a failing create, and an interrupt in the middle of one", async () => {
   expect(code).not.toBe(0);
   expect(output).toContain("error: signal: killed: running");
   await allEnd(pids);
-  expect(await stack.outputs()).toEqual({});
+  expect(stack.outputs()).toEqual({});
 });
 
 /** The lines that commands have written to `log` so far. */

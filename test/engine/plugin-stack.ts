@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { z } from "zod/mini";
 import { installPlugin, type PluginName } from "../../scripts/plugins/install.ts";
+import { projectFolder } from "../../scripts/stack/project.ts";
+import { leanProgram } from "../../scripts/stack/stack.ts";
 import { compileCache } from "../support/compile-cache.ts";
+import { savedState } from "./saved-state.ts";
 
 export interface Outcome {
   code: number | null;
@@ -23,13 +26,8 @@ const plan = z.object({
     }),
   ),
 });
-const state = z.object({
-  deployment: z.object({
-    resources: z.optional(
-      z.array(z.object({ type: z.string(), urn: z.string(), outputs: z.optional(z.record(z.string(), z.unknown())) })),
-    ),
-  }),
-});
+/** What is tested is the plugin: its program needs no more of the SDK than the fleet's. */
+const leanRunner = join(projectFolder, leanProgram.PULUMI_LANGUAGE_NODEJS_RUN_PATH);
 
 const nameOf = (urn: string): string => urn.split("::").at(-1) ?? urn;
 
@@ -78,6 +76,7 @@ export class PluginStack implements AsyncDisposable {
         PATH: process.env["PATH"],
         HOME: this.folder,
         ...compileCache,
+        PULUMI_LANGUAGE_NODEJS_RUN_PATH: leanRunner,
         PULUMI_HOME: this.pulumiHome,
         PULUMI_BACKEND_URL: `file://${this.backend}`,
         PULUMI_CONFIG_PASSPHRASE: "passphrase",
@@ -116,9 +115,8 @@ export class PluginStack implements AsyncDisposable {
   }
 
   /** The outputs of each of the plugin's resources in the state, secrets as they are kept there. */
-  async outputs(): Promise<Record<string, Record<string, unknown>>> {
-    const { deployment } = state.parse(JSON.parse(await this.succeed("stack", "export")));
-    const own = (deployment.resources ?? []).filter(({ type }) => type.startsWith(`${this.plugin}:`));
+  outputs(): Record<string, Record<string, unknown>> {
+    const own = savedState(this.backend, "test").resources.filter(({ type }) => type.startsWith(`${this.plugin}:`));
     return Object.fromEntries(own.map(({ urn, outputs = {} }) => [nameOf(urn), outputs]));
   }
 
