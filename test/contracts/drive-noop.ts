@@ -8,7 +8,7 @@ const test = makeTestStack();
 const project = join(import.meta.dirname, "../..");
 const greeting = join(test.home, "noop-greeter");
 const fleet = (lines: string) => test.declare(`[changelings.greeter]\nkind = "noop"\n${lines}`);
-const read = () => (existsSync(greeting) ? readFileSync(greeting, "utf8") : null);
+const read = (file = greeting) => (existsSync(file) ? readFileSync(file, "utf8") : null);
 const changeling = (...args: string[]) => {
   try {
     return execFileSync(process.execPath, [join(project, "scripts/changeling/changeling.ts"), ...args], {
@@ -30,12 +30,9 @@ const up = async () => {
 };
 const seen: Record<string, unknown> = {};
 try {
-  fleet('greeting = "rude"');
+  const wrong = ['greeting = "rude"', 'gretting = "hi"', 'schedule = "0 3 * * *"'];
+  test.declare(wrong.map((line, at) => `[changelings.greeter-${at}]\nkind = "noop"\n${line}\n`).join(""));
   seen.refused = changeling("validate");
-  fleet('gretting = "hi"');
-  seen.suggested = changeling("validate");
-  fleet('schedule = "0 3 * * *"');
-  seen.ofAnotherKind = changeling("validate");
   fleet("");
   seen.validated = changeling("validate");
   seen.planned = (await test.change()).ops;
@@ -56,15 +53,15 @@ try {
   seen.drifted = (await test.change()).ops;
   seen.repaired = read();
   seen.outputs = JSON.parse((await test.pulumi(["stack", "output", "--json"])).stdout);
-  test.declare("");
+  const other = join(test.home, "noop-other");
+  test.declare('[changelings.other]\nkind = "noop"\n');
   await up();
   seen.removed = read();
-  fleet("");
-  await up();
   mkdirSync(test.paths.root, { recursive: true });
   await test.pulumi(["stack", "rm", "--force", "--yes"]);
+  seen.kept = read(other);
   seen.discarded = changeling("discard", basename(test.paths.root));
-  seen.left = read();
+  seen.left = read(other);
 } finally {
   await test.remove({ destroy: false });
 }
