@@ -5,6 +5,7 @@ import { devFolder } from "../../scripts/stack/dev-stack.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { FakeForge } from "../support/fake-forge.ts";
 import { killWhileCreating, pipelineJob } from "./pipeline-job.ts";
+import { savedState } from "./saved-state.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 const fleet = (...lines: string[]) =>
@@ -28,11 +29,21 @@ function moveLockTo(hostname: string): void {
   }
 }
 
-async function pendingCreates(): Promise<string[]> {
-  const { deployment } = JSON.parse((await test.pulumi(["stack", "export"])).stdout);
-  return (deployment.pending_operations ?? []).map(({ resource }: { resource: { urn: string } }) =>
-    resource.urn.split("::").at(-1),
-  );
+const backend = () => join(devFolder(test.home), "backend");
+
+const pendingCreates = () =>
+  savedState(backend(), "dev").pending_operations.map(({ resource }) => resource.urn.split("::").at(-1));
+
+/** Changes the stack's settings for some work. */
+async function withSettings(change: (settings: string) => string, work: () => Promise<void>): Promise<void> {
+  const file = test.stack.configFile ?? "";
+  const settings = readFileSync(file, "utf8");
+  writeFileSync(file, change(settings));
+  try {
+    await work();
+  } finally {
+    writeFileSync(file, settings);
+  }
 }
 
 const tags = async () => JSON.parse((await test.pulumi(["stack", "tag", "ls", "--json"])).stdout);
@@ -99,34 +110,39 @@ describe("preview", () => {
 
   it("needs no key: compared with nothing, and it says so", async () => {
     const key = { PULUMI_CONFIG_PASSPHRASE: "", PULUMI_BACKEND_URL: "s3://no-such-bucket?region=eu-central-1" };
-    await test.pulumi(["config", "set", "--secret", "changelings:MY_TOKEN", "hush-value"]);
-    const { code, stdout, stderr } = await pipelineJob(test, ["preview", "--without-state"], { env: key });
-    expect(code, stderr).toBe(0);
-    expect(stdout).toContain("so the fleet is compared with an empty stack: every changeling is shown as added");
-    expect(stdout).toContain("#### `alpha` is added");
-    expect(stdout + stderr).not.toContain("hush-value");
-    await test.pulumi(["config", "rm", "changelings:MY_TOKEN"]);
+    const setSecret = ["config", "set", "--secret", "changelings:MY_TOKEN", "hush-value"];
+    await withSettings(String, async () => {
+      expect((await test.pulumi(setSecret)).code).toBe(0);
+      const { code, stdout, stderr } = await pipelineJob(test, ["preview", "--without-state"], { env: key });
+      expect(code, stderr).toBe(0);
+      expect(stdout).toContain("so the fleet is compared with an empty stack: every changeling is shown as added");
+      expect(stdout).toContain("#### `alpha` is added");
+      expect(stdout + stderr).not.toContain("hush-value");
+    });
   });
 
   it("says in the plan that a pipeline's fleet needs its time zone, with the line and the remedy", async () => {
     test.declare(fleet("[changelings.alpha]"));
-    await test.pulumi(["config", "rm", "changelings:timezone"]);
     const env = { CI: "true", CHANGELINGS_STACK: "dev" };
-    const { code, stdout } = await pipelineJob(test, ["preview"], { env });
-    await test.pulumi(["config", "set", "changelings:timezone", "UTC"]);
-    expect(code).toBe(1);
-    const file = join(devFolder(test.home), "fleet.toml");
-    expect(stdout).toContain(
-      [
-        "#### Errors",
-        "",
-        "```text",
-        "the fleet file has errors:",
-        `${file}:1: no time zone is set, and that of a CI machine is arbitrary`,
-        '    → write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
-        "```",
-        "",
-      ].join("\n"),
+    await withSettings(
+      (settings) => settings.replace(/^ +changelings:timezone: .*\n/m, ""),
+      async () => {
+        const { code, stdout } = await pipelineJob(test, ["preview"], { env });
+        expect(code).toBe(1);
+        const file = join(devFolder(test.home), "fleet.toml");
+        expect(stdout).toContain(
+          [
+            "#### Errors",
+            "",
+            "```text",
+            "the fleet file has errors:",
+            `${file}:1: no time zone is set, and that of a CI machine is arbitrary`,
+            '    → write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
+            "```",
+            "",
+          ].join("\n"),
+        );
+      },
     );
   });
 });
@@ -145,7 +161,11 @@ describe("apply", () => {
       /^error: this job can't apply the fleet:\nalpha: provider = "local" means the machine/,
     );
     expect(existsSync(test.paths.root)).toBe(false);
-    expect((await test.pulumi(["stack", "export"])).stdout).not.toContain("alpha");
+    expect(
+      savedState(backend(), "dev")
+        .resources.map(({ urn }) => urn)
+        .join(),
+    ).not.toContain("alpha");
   });
 
   it("takes up what a killed job left: its lock, and the create that it was in, from another checkout", async () => {
@@ -154,7 +174,7 @@ describe("apply", () => {
     test.declare(fleet("[changelings.alpha]", "[changelings.beta]"));
     await killWhileCreating(test, "beta", ["apply", "--exclusive"]);
     expect(locks()).toHaveLength(1);
-    expect(await pendingCreates()).toEqual(["beta-job"]);
+    expect(pendingCreates()).toEqual(["beta-job"]);
     moveLockTo("runner-1");
     await test.pulumi(["stack", "tag", "set", "changelings:applying-on", "runner-1"]);
 
@@ -167,7 +187,7 @@ describe("apply", () => {
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toContain("A job on runner-1 was killed: its lock is removed, and its work is continued.\n");
     expect(stdout).toContain("An earlier update was killed; its operations are now complete.\n");
-    expect(await pendingCreates()).toEqual([]);
+    expect(pendingCreates()).toEqual([]);
     expect(await tags()).toEqual({});
     expect(readdirSync(test.paths.jobs).sort()).toEqual(["alpha.json", "beta.json"]);
     expect(await test.preview()).toEqual({});
@@ -194,6 +214,6 @@ describe("apply", () => {
     expect(stderr).toContain(
       "warning: an earlier update was killed while it created gamma-job, which is no longer declared",
     );
-    expect(await pendingCreates()).toEqual(["gamma-job"]);
+    expect(pendingCreates()).toEqual(["gamma-job"]);
   });
 });

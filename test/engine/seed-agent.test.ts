@@ -32,7 +32,8 @@ beforeAll(async () => {
   test = makeTestStack();
   port = await freePort();
 });
-afterAll(() => test.remove({ destroy: existsSync(test.paths.seedAgents) }));
+// Its data is kept when it is removed; its nodes only if a test failed.
+afterAll(() => test.remove({ destroy: existsSync(join(test.paths.seedAgents, "nodes")) }));
 
 describe("a seed agent on this machine", () => {
   it("is deployed, answers, and a second up changes nothing", async () => {
