@@ -7,17 +7,24 @@ import { apiKey, context, execute, mcpEcho, only, RuntimeLab, said } from "../su
 const lab = new RuntimeLab("claude");
 
 describe("the real Claude Code CLI", () => {
-  it("streams text before the answer is complete", async () => {
+  it("streams text before the answer is complete, and is refused a second prompt meanwhile, which is not sent", async () => {
     const runtime = await lab.initialized(lab.sandbox());
     let answered = false;
     const pieces: boolean[] = [];
-    const answer = await runtime.execute("@@slow 300 one two three four five", context, {
+    const sent = lab.api.prompts().length;
+    const running = runtime.execute("@@slow 300 one two three four five", context, {
       onEvent: (event) => event.type === "text" && pieces.push(answered),
     });
+    await expect(execute(runtime, "second")).rejects.toMatchObject({
+      code: "runtime_failed",
+      message: expect.stringContaining("one at a time"),
+    });
+    const answer = await running;
     answered = true;
     expect(answer).toBe("one two three four five");
     expect(pieces.length).toBeGreaterThan(2);
     expect(pieces).not.toContain(true);
+    expect(lab.api.prompts().length - sent).toBe(1);
   });
 
   it("edits a file, commits, and reports its calls, between what it says", async () => {
@@ -74,8 +81,10 @@ describe("the real Claude Code CLI", () => {
     expect(only(events, "cost")[0]?.usd).toBeLessThan(1);
   });
 
-  it("sends the prompt as it is, on stdin, with a leading slash and a file's path", async () => {
+  it("sends the prompt as it is, on stdin, with the instructions of the sandbox's user and of the repository", async () => {
     const sandbox = lab.sandbox();
+    writeFileSync(join(sandbox.repoPath, "AGENTS.md"), "Use tabs, says AGENTS.md.");
+    writeFileSync(join(sandbox.repoPath, "CLAUDE.md"), "Use tabs, says CLAUDE.md.");
     const runtime = await lab.initialized(sandbox);
     const before = lab.api.prompts().length;
     await execute(runtime, "/compact @/etc/passwd");
@@ -84,14 +93,6 @@ describe("the real Claude Code CLI", () => {
     expect(body).toContain("/compact @/etc/passwd");
     expect(body).not.toContain("root:x:0:0");
     expect(sandbox.execs.flatMap(({ argv }) => argv).join(" ")).not.toContain("/etc/passwd");
-  });
-
-  it("gets the instructions of the sandbox's user and of the repository", async () => {
-    const sandbox = lab.sandbox();
-    writeFileSync(join(sandbox.repoPath, "AGENTS.md"), "Use tabs, says AGENTS.md.");
-    writeFileSync(join(sandbox.repoPath, "CLAUDE.md"), "Use tabs, says CLAUDE.md.");
-    await execute(await lab.initialized(sandbox), "hello");
-    const body = lastBody();
     expect(body).toContain("says AGENTS.md");
     expect(body).toContain("says CLAUDE.md");
   });
@@ -143,9 +144,10 @@ describe("failures of the API", () => {
     });
   });
 
-  it.each(["@@garbage", "@@cut"])("is runtime_failed on %s", async (prompt) => {
+  it("is runtime_failed on what is no answer, and on half of one", async () => {
     const runtime = await lab.initialized(lab.sandbox(), { env: { CLAUDE_CODE_MAX_RETRIES: "0" } });
-    await expect(execute(runtime, prompt)).rejects.toMatchObject({ code: "runtime_failed" });
+    for (const prompt of ["@@garbage", "@@cut"])
+      await expect(execute(runtime, prompt), prompt).rejects.toMatchObject({ code: "runtime_failed" });
     expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
   });
 
@@ -209,16 +211,6 @@ describe("cancelling", () => {
     expect(used).toEqual([20]);
     expect((await execute(runtime, "what is my name?")).answer).toBe("You said: what is my name?");
     expect(lastBody()).toContain("my name is Ada");
-  });
-
-  it("is refused a second prompt, which is not sent", async () => {
-    const runtime = await lab.initialized(lab.sandbox());
-    const first = execute(runtime, "@@slow 200 a b c");
-    await expect(execute(runtime, "second")).rejects.toMatchObject({
-      code: "runtime_failed",
-      message: expect.stringContaining("one at a time"),
-    });
-    expect((await first).answer).toBe("a b c");
   });
 });
 
@@ -317,22 +309,16 @@ describe("a hostile repository", () => {
 
   const elsewhere = JSON.stringify({ env: { ANTHROPIC_BASE_URL: "http://127.0.0.1:1" } });
 
-  it.each(["settings.json", ".claude.json"])("is not obeyed if the agent writes its settings to %s", async (name) => {
-    const sandbox = lab.sandbox();
-    const runtime = await lab.initialized(sandbox);
-    await execute(runtime, "my name is Ada");
-    writeFileSync(join(sandbox.home, ".changelings/claude", name), elsewhere);
-    expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
-    expect(lastBody()).toContain("my name is Ada");
-  });
-
-  it.each(["settings.json", ".claude.json"])("is not obeyed during a prompt either: %s", async (name) => {
+  it("is not obeyed if the agent writes its settings, neither during the prompt nor at the next", async () => {
     const sandbox = lab.sandbox();
     const runtime = await lab.initialized(sandbox, { env: { CLAUDE_CODE_MAX_RETRIES: "0" } });
-    const file = join(sandbox.home, ".changelings/claude", name);
-    const command = `printf %s '${elsewhere}' > ${file}; sleep 3`;
-    const prompt = `@@tool Bash ${JSON.stringify({ command })}\n@@say still here`;
-    expect((await execute(runtime, prompt)).answer).toBe("still here");
+    const files = ["settings.json", ".claude.json"].map((name) => join(sandbox.home, ".changelings/claude", name));
+    const write = `printf %s '${elsewhere}' | tee ${files.join(" ")}`;
+    const prompt = `@@tool Bash ${JSON.stringify({ command: `${write}; sleep 3` })}\n@@say still here`;
+    expect((await execute(runtime, `my name is Ada\n${prompt}`)).answer).toBe("still here");
+    for (const file of files) writeFileSync(file, elsewhere);
+    expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
+    expect(lastBody()).toContain("my name is Ada");
   });
 });
 
