@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Peer } from "../../../components/seed-agent/program/cluster/cluster.ts";
+import { PostgresDatabase } from "../../../components/seed-agent/program/database/postgres.ts";
 import type { Change } from "../../../components/seed-agent/program/domain.ts";
 import { endStates } from "../../../components/seed-agent/program/domain.ts";
 import { openStore } from "../../../components/seed-agent/program/store/open.ts";
+import { compileCache } from "../compile-cache.ts";
 import { type Behaviours, handleOf, type NodeSettings } from "./node-settings.ts";
 
 const run = promisify(execFile);
@@ -48,6 +50,7 @@ export interface LabOptions {
 export async function clusterLab({ databaseUrl, names = ["a", "b", "c"], ...options }: LabOptions) {
   const folder = mkdtempSync(join(tmpdir(), "seed-cluster-"));
   const store = await openStore({ databaseUrl, folder });
+  const database = new PostgresDatabase({ url: databaseUrl });
   const network = `127.${octet()}.${octet()}`;
   const hosts = names.map((_, index) => `${network}.${index + 1}`);
   let changes = 0;
@@ -67,6 +70,7 @@ export async function clusterLab({ databaseUrl, names = ["a", "b", "c"], ...opti
         const [command = "", ...before] = [...(options.within?.(id) ?? []), process.execPath];
         const env = {
           PATH: process.env["PATH"],
+          ...compileCache,
           ...options.environment?.(id),
           NODE_SETTINGS: JSON.stringify(settings),
         };
@@ -133,9 +137,15 @@ export async function clusterLab({ databaseUrl, names = ["a", "b", "c"], ...opti
         );
       }
     },
+    /** @returns the node that works on the change */
+    async claimant(id: string): Promise<string | undefined> {
+      const sql = "SELECT claimed_by FROM changes WHERE number = $1";
+      const [row] = await database.query<{ claimed_by: string | null }>(sql, [Number(id.slice(1))]);
+      return row?.claimed_by ?? undefined;
+    },
     async close(): Promise<void> {
       await Promise.all(nodes.map((node) => node.kill()));
-      await store.close();
+      await Promise.all([store.close(), database.close()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -4,6 +4,7 @@
  * as JSON by node. So a cluster of these starts within a second, and can be killed hundreds of times.
  */
 import { mkdirSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import Fastify from "fastify";
 import { converge } from "../../../components/seed-agent/program/cluster/converge.ts";
@@ -100,6 +101,8 @@ cluster.start();
 pipeline.start();
 // A node that is killed three times within seconds takes its version for the cause; the tests kill it more often.
 await codeStore.markStarted();
+// Node writes it at the end of a process, which here is usually kill -9.
+flushCompileCache();
 process.stdout.write("ready\n");
 process.once("SIGTERM", async () => {
   await pipeline.stop();
