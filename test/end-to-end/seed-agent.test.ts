@@ -2,11 +2,12 @@
  * A seed agent as its owner uses it: a fleet that `up` deployed, and the `changeling` command. One change is rejected, one
  * is activated, and one misbehaves and is rolled back automatically.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSeedAgent } from "../../components/seed-agent/installed.ts";
+import { cacheFolder } from "../../scripts/setup/cache.mjs";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { freePort } from "../support/free-port.ts";
 import { runScript } from "../support/run-script.ts";
@@ -32,7 +33,7 @@ const inHandler = (lines: string) =>
 const active = async () => JSON.parse((await seed("status", "--json")).stdout).active;
 
 beforeAll(async () => {
-  test = makeTestStack();
+  test = makeTestStack({ CHANGELINGS_CACHE: cacheFolder() });
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
   folder = join(test.home, "sprout");
@@ -49,6 +50,12 @@ env = { SEED_CALL_SECONDS = "1" }
 afterAll(() => test.remove(), 120_000);
 
 describe("the owner of a seed agent", () => {
+  it("has a node that does not compile its own code, which takes memory that Node never releases", () => {
+    // Node writes its cache when a process ends, and the node still runs.
+    const compiled = join(test.paths.seedAgents, "nodes/sprout/compiled");
+    expect(readdirSync(compiled, { recursive: true }).length).toBeGreaterThan(200);
+  });
+
   it("sees what it runs, and gets its sources", async () => {
     // Recorded, and replayed to each change.
     expect(await ask("/")).toEqual({ status: 200, body: "I am a seed agent.\n" });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runNode } from "../../components/seed-agent/local/run-node.ts";
 
-await runNode(async () => {
+const load = async () => {
   const [, , , folder = ""] = process.argv;
   // Names a release that does not start.
   const broken = join(folder, "../../../broken");
@@ -13,4 +13,5 @@ await runNode(async () => {
     throw new Error("this release is broken");
   }
   await import("./stand-in-service.ts");
-});
+};
+await runNode(load, async () => {});

@@ -5,4 +5,7 @@
 import { runNode } from "./run-node.ts";
 
 // The module runs the service from this process's environment, and ends it at SIGTERM.
-await runNode(() => import("../program/main.ts"));
+await runNode(
+  () => import("../program/main.ts"),
+  () => import("../program/service.ts"),
+);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { isMissing, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
@@ -122,6 +122,7 @@ interface NodeProcess {
   readonly version: string;
   readonly main?: string;
   /** Only needed to start it. */
+  readonly release?: string;
   readonly variables?: Readonly<Record<string, string>>;
   /** A folder that is put first on its PATH. */
   readonly tools?: string | undefined;
@@ -129,7 +130,7 @@ interface NodeProcess {
 
 export function daemonOf(
   node: LocalNode,
-  { installation, version, main = nodeProgram, variables = {}, tools }: NodeProcess,
+  { installation, version, main = nodeProgram, release = "", variables = {}, tools }: NodeProcess,
 ): Daemon {
   const title = `seed agent ${node.name} ${node.number}`;
   const place = placeOf(node, version);
@@ -139,6 +140,8 @@ export function daemonOf(
     command: [...daemon.command, node.folder, version],
     env: {
       ...daemon.env,
+      // The code of all nodes is the same, whatever their settings and secrets are.
+      NODE_COMPILE_CACHE: join(dirname(node.folder), "compiled", release),
       ...variables,
       ...(tools === undefined ? {} : { PATH: [tools, daemon.env["PATH"] ?? ""].join(delimiter) }),
     },

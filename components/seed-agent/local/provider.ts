@@ -143,7 +143,7 @@ async function fenceTools(onProgress: ((line: string) => void) | undefined): Pro
 /** Converges one node. @throws SeedAgentError with its log tail if it does not answer */
 async function start(node: LocalNode, given: Start): Promise<void> {
   const { installation, main, startMilliseconds, version, started, variables, secrets, tools, onProgress } = given;
-  const { port } = started;
+  const { port, release } = started;
   const url = urlOf(port);
   const isCurrent = stateOf(node).current && readStarted(node)?.version === version;
   if (isCurrent && (await whenAnswering(url, 5000, () => !stateOf(node).alive)).answers) return;
@@ -154,7 +154,7 @@ async function start(node: LocalNode, given: Start): Promise<void> {
   for (const folder of [dirname(node.folder), node.folder, dirname(node.data), node.data]) ensureFolder(folder);
   writePrivateFile(node.secretsFile, `${JSON.stringify(secrets)}\n`);
   writeStarted(node, { ...started, version });
-  const daemon = daemonOf(node, { installation, version, main, variables, tools });
+  const daemon = daemonOf(node, { installation, version, main, release, variables, tools });
   try {
     const { pid, supervisor } = await startDaemon(daemon);
     const found = await whenAnswering(url, startMilliseconds, () => !stateOf(node).alive);

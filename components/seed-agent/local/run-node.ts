@@ -8,10 +8,15 @@ import { placeOf } from "./node.ts";
  * Runs a node in this process, as a daemon. The service's output goes to a log of bounded size.
  *
  * @param load imports the service's module, which runs it
+ * @param compile imports the same modules without running anything, so that Node compiles them for its cache
  */
-export async function runNode(load: () => Promise<unknown>): Promise<void> {
+export async function runNode(load: () => Promise<unknown>, compile: () => Promise<unknown>): Promise<void> {
   const [, , installation, folder, version] = process.argv;
-  if (process.argv.includes("--compile")) process.exit(0);
+  if (process.argv.includes("--compile")) {
+    await compile();
+    // Node writes its cache on exit.
+    process.exit(0);
+  }
   if (installation === undefined || folder === undefined || version === undefined) {
     process.stderr.write("usage: main.ts <installation id> <folder> <version>\n");
     process.exit(2);
