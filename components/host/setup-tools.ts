@@ -19,7 +19,9 @@ export function setUpTools(
   const extension = extname(fileURLToPath(import.meta.url));
   const script = fileURLToPath(new URL(`../../scripts/setup/sandbox-tools${extension}`, import.meta.url));
   const settings = Object.entries(env).flatMap(([name, value]) =>
-    value !== undefined && /^(npm_config_.*|CHANGELINGS_CACHE|.*_proxy)$/i.test(name) ? [[name, value] as const] : [],
+    value !== undefined && /^(npm_config_.*|CHANGELINGS_CACHE|NODE_COMPILE_CACHE|.*_proxy)$/i.test(name)
+      ? [[name, value] as const]
+      : [],
   );
   return runProgram(process.execPath, [script, ...parts], {
     env: { ...allowedEnvironment(env), ...Object.fromEntries(settings) },

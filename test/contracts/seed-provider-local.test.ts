@@ -6,6 +6,7 @@ import { expect, test, vi } from "vitest";
 import { stopDaemon } from "../../components/host/supervision/supervise.ts";
 import { daemonOf, localNode, nodesOf } from "../../components/seed-agent/local/node.ts";
 import { localSeedAgents } from "../../components/seed-agent/local/provider.ts";
+import { cacheFolder } from "../../scripts/setup/cache.mjs";
 import { freePort } from "../support/free-port.ts";
 import { seedSpec } from "../support/seed-spec.ts";
 import { describeSeedProvider, type SeedProviderLab } from "./seed-provider.ts";
@@ -13,6 +14,7 @@ import { describeSeedProvider, type SeedProviderLab } from "./seed-provider.ts";
 async function open(): Promise<SeedProviderLab> {
   const root = mkdtempSync(join(tmpdir(), "seed-local-"));
   // No service manager of this account may supervise what a test starts.
+  vi.stubEnv("CHANGELINGS_CACHE", cacheFolder());
   vi.stubEnv("HOME", root);
   const folder = join(root, "seed-agents");
   const options = { installation: "0123456789ab", folder };
