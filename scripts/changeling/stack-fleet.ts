@@ -7,6 +7,7 @@ import { absolutePath } from "../../components/lib/portable-path.ts";
 import { projectFolder } from "../stack/project.ts";
 import { problemOf, pulumi, type Stack } from "../stack/stack.ts";
 import { stackProblem } from "./known-stack.ts";
+import { type StackSettings, settingsInFile } from "./settings-file.ts";
 import { requireDevStack } from "./stack-selection.ts";
 
 const stackSettings = z.record(
@@ -25,13 +26,19 @@ const noSettings: Settings = { values: {}, secrets: [] };
 
 async function settingsOf(stack: Stack): Promise<Settings> {
   requireDevStack(stack);
-  const read = await pulumi(stack, ["config", "--json"], { capture: true });
-  if (read.code !== 0) throw new Error(await stackProblem(stack, problemOf(read)));
-  const settings = Object.entries(stackSettings.parse(JSON.parse(read.stdout)));
+  // Only the embedded default has a file of its own. Others may have settings from elsewhere too.
+  const inFile = stack.configFile === undefined ? undefined : settingsInFile(stack.configFile);
+  const settings = Object.entries(inFile ?? (await printedSettings(stack)));
   return {
     values: Object.fromEntries(settings.flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]))),
     secrets: settings.flatMap(([key, { secret }]) => (secret ? [key.replace(/^[^:]*:/, "")] : [])),
   };
+}
+
+async function printedSettings(stack: Stack): Promise<StackSettings> {
+  const read = await pulumi(stack, ["config", "--json"], { capture: true });
+  if (read.code !== 0) throw new Error(await stackProblem(stack, problemOf(read)));
+  return stackSettings.parse(JSON.parse(read.stdout));
 }
 
 /** The absolute path of the fleet file in a stack's settings. @throws if they can't be read */
