@@ -27,6 +27,7 @@ const waits: Waits = {
   inUse: 600_000,
   starting: 50,
   idle: 600_000,
+  records: 20,
   requestTimeout: 10_000,
 };
 

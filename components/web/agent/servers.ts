@@ -172,7 +172,8 @@ function jsonOf(text: string): unknown {
   }
 }
 
-const mostBytes = 262_144;
+/** Of each file that is read, at its end. */
+export const mostBytes = 262_144;
 const fileNames = ["services", "servers", "agentServer"] as const;
 const paths = {
   services: "events/services/events.jsonl",

@@ -1,26 +1,29 @@
 import { hasEnded } from "../../mngr/agent-state.ts";
+import { mostBytes, registrationFiles } from "../agent/servers.ts";
 
 /**
  * An agent registers its servers in files that outlive it, so registrations from before its start are ignored:
  * provisioning notes the size of each file, and only later lines count.
  */
 
-const files = "events/services/events.jsonl logs/servers.jsonl logs/agent_server.jsonl";
+const files = registrationFiles.join(" ");
+/** The note, in the agent's state folder: a line per file. */
+export const startNote = "changelings-start";
 
 /** POSIX sh that runs while the agent is provisioned: writes its settings (spec 001) and the sizes of those files. */
 export const prepareCommand = [
   'settings="$MNGR_AGENT_STATE_DIR/settings.toml"; rm -f "$settings";',
   'if [ -f .changelings/settings.toml ]; then cp .changelings/settings.toml "$settings" || exit 1; fi;',
   'cd "$MNGR_AGENT_STATE_DIR" || exit 1;',
-  `for file in ${files}; do cat "$file" 2>/dev/null | wc -c; done >changelings-start`,
+  `for file in ${files}; do cat "$file" 2>/dev/null | wc -c; done >${startNote}`,
 ].join(" ");
 
-/** POSIX sh for `mngr exec`: waits for a registration since the start, and prints what was registered. */
+/** POSIX sh for `mngr exec` on another machine: waits for a registration since the start, and prints what was registered. */
 export function sinceStartCommand(seconds: number): string {
   return [
     'cd "$MNGR_AGENT_STATE_DIR" || exit 1; n=0;',
     `while :; do text=$(for file in ${files}; do read -r size || size=0; printf '\\n--- %s\\n' "$file";`,
-    `[ ! -f "$file" ] || tail -c "+$((size + 1))" "$file" | tail -c 262144; done <changelings-start);`,
+    `[ ! -f "$file" ] || tail -c "+$((size + 1))" "$file" | tail -c ${mostBytes}; done <${startNote});`,
     `case $text in *'{'*) break ;; esac; n=$((n + 1)); [ "$n" -lt ${Math.ceil(seconds * 5)} ] || break; sleep 0.2;`,
     `done; printf '%s\\n' "$text"`,
   ].join(" ");

@@ -3,6 +3,8 @@ import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { quoted } from "../../lib/shell-command.ts";
 import type { Agent } from "../../mngr/client.ts";
+import { agentFolder } from "../../mngr/host-dir.ts";
+import { hostDirOf } from "../../mngr/profile.ts";
 import { isRunning } from "../agent/drift.ts";
 import { failedStart } from "../agent/failed-start.ts";
 import { newAgentId, recordOn, recordsHere } from "../agent/record.ts";
@@ -25,6 +27,7 @@ export function localHost(mngrProfile: string | undefined, web: WebAgents): Agen
   const { installation, paths, env, log } = web;
   const mngr = web.mngr(mngrProfile);
   const records = recordsHere("local", paths);
+  const folderOf = (agentId: string) => agentFolder(hostDirOf(mngrProfile, env), agentId);
   const remoteOf = ({ secrets }: WebUpdate) => ({
     ...{ env, token: secrets["GITHUB_TOKEN"] },
     warn: (message: string) => log(`warning: ${message}`),
@@ -60,9 +63,9 @@ export function localHost(mngrProfile: string | undefined, web: WebAgents): Agen
       if (agent.state !== "STOPPED") await mngr.stop(agent.id);
     },
     async resumed(update, agent) {
-      const { repo, applied, hostAddress = agent.id } = update.record;
+      const { repo, applied } = update.record;
       if (!isRunning(agent) || applied?.enabled !== true || !existsSync(repo)) return {};
-      const servers = await serversSinceStart(mngr, hostAddress, 0);
+      const servers = await serversSinceStart(folderOf(agent.id));
       if (Object.keys(servers).length > 0) await linkRemote(repo, update.spec, remoteOf(update));
       return servers;
     },
@@ -70,7 +73,8 @@ export function localHost(mngrProfile: string | undefined, web: WebAgents): Agen
       const { spec, record } = update;
       const onMove = (merged: Merged) => records.write({ ...record, merged: sinceLastStart(record, merged) });
       const now = await prepareRepo(record.repo, spec, { ...remoteOf(update), onMove });
-      const start = (of: WebUpdate): Promise<Deployed> => startAgent(of, { installation, mngr, env });
+      const start = (of: WebUpdate): Promise<Deployed> =>
+        startAgent(of, { installation, mngr, env, folder: folderOf(of.record.agentId) });
       return await start(update).catch(async (error: unknown) => {
         throw await failedStart(error, {
           ...{ name: spec.name, secrets: update.secrets },

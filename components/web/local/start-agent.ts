@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly installation: string;
   readonly mngr: Mngr;
   readonly env: Readonly<Record<string, string>>;
+  /** mngr's folder of the agent. */
+  readonly folder: string;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface StartOptions {
  */
 export async function startAgent(
   { spec, record, secrets }: WebUpdate,
-  { mngr, installation, env }: StartOptions,
+  { mngr, installation, env, folder }: StartOptions,
 ): Promise<Deployed> {
   const git = gitIn(record.repo, env);
   const { template, files: settings } = await agentSettings(git, "HEAD", spec);
@@ -53,8 +55,7 @@ export async function startAgent(
     if (error instanceof MngrError && /already exists/.test(error.message)) return create();
     throw error;
   });
-  const hostAddress = `${record.agentId}@${hostId ?? "localhost"}.local`;
   const { startTimeoutSeconds: timeoutSeconds } = spec;
-  const servers = await awaitServersHere(mngr, { agentId: record.agentId, address: hostAddress, timeoutSeconds });
-  return { servers, hostAddress };
+  const servers = await awaitServersHere(mngr, { agentId: record.agentId, folder, timeoutSeconds });
+  return { servers, hostAddress: `${record.agentId}@${hostId ?? "localhost"}.local` };
 }

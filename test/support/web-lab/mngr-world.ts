@@ -4,6 +4,7 @@ import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFi
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { type Agent, type Executed, type Mngr, MngrError } from "../../../components/mngr/client.ts";
+import { agentFolder, mngrHostDir } from "../../../components/mngr/host-dir.ts";
 import { dataFolder, repoFolder } from "../../../components/web/machine/machine-web.ts";
 import type { MngrOnMachines } from "../../../components/web/machine/mngr-on-machines.ts";
 import { shutDownCommand } from "../../../components/web/modal/modal-machines.ts";
@@ -250,7 +251,10 @@ export class MngrWorld {
   }
 
   #state({ id, host }: WorldAgent): string {
-    return join(this.#folder, "states", host.id, id);
+    // An agent of this machine has it where mngr does, since its registrations are read there.
+    return host.provider === "local"
+      ? agentFolder(mngrHostDir(this.env), id)
+      : join(this.#folder, "states", host.id, id);
   }
 
   async #create(args: readonly string[], file: number) {

@@ -1,13 +1,22 @@
 import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Agent, Mngr } from "../../../components/mngr/client.ts";
-import { parseServersOutput, registeredServers } from "../../../components/web/agent/servers.ts";
+import { mostBytes, parseServersOutput, registeredServers } from "../../../components/web/agent/servers.ts";
 import { prepareCommand, sinceStartCommand } from "../../../components/web/life-cycle/await-servers.ts";
-import { awaitServersHere } from "../../../components/web/local/servers.ts";
+import { awaitServersHere, serversSinceStart } from "../../../components/web/local/servers.ts";
 
 let state: string;
 let workDir: string;
@@ -74,33 +83,21 @@ describe("awaitServersHere", () => {
   });
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 
-  /** @param onPoll called before each look, with how many there were */
-  const mngr = (
-    agentState: string | undefined,
-    onPoll: (looks: number) => void = () => {},
-  ): Pick<Mngr, "exec" | "list"> => {
-    let looks = 0;
+  const mngr = (agentState: string | undefined): Pick<Mngr, "list"> => {
     const agent = (state: string): Agent => ({ id: "agent-1", name: "elena", state, labels: {}, plugin: {} });
     return {
-      exec: async (addresses, command) => {
-        expect(addresses).toEqual(["agent-1@host-1.local"]);
-        onPoll(looks++);
-        // The test does not wait as long as the command would.
-        const stdout = sh(command.replace(/-lt \d+/, "-lt 2"));
-        return { results: [{ agent: "elena", stdout, stderr: "", success: true }], failed: [] };
-      },
       list: async () => ({ agents: agentState === undefined ? [] : [agent(agentState)], isComplete: true }),
     };
   };
-  const awaited = (of: Pick<Mngr, "exec" | "list">, timeoutSeconds = 10) =>
-    awaitServersHere(of, { agentId: "agent-1", address: "agent-1@host-1.local", timeoutSeconds });
+  const awaited = (of: Pick<Mngr, "list">, timeoutSeconds = 10) =>
+    awaitServersHere(of, { agentId: "agent-1", folder: state, timeoutSeconds });
   const ours = () => `http://127.0.0.1:${port}/`;
 
   it("returns the registered servers once they accept connections", async () => {
-    register(ours());
+    register("http://127.0.0.1:1/");
     sh(prepareCommand);
-    const comes = mngr("WAITING", (looks) => looks === 1 && register(ours()));
-    expect(await awaited(comes)).toEqual({ web: ours() });
+    setTimeout(() => register(ours()), 300);
+    expect(await awaited(mngr("WAITING"))).toEqual({ web: ours() });
   });
 
   it("waits for `web` if there are several", async () => {
@@ -110,13 +107,26 @@ describe("awaitServersHere", () => {
     expect(await awaited(mngr("WAITING"))).toEqual({ api: "http://127.0.0.1:1/", web: ours() });
   });
 
-  it.each([
-    ["ended", "DONE", "its agent ended (DONE)"],
-    ["was stopped", "STOPPED", "its agent ended (STOPPED)"],
-    ["went away", undefined, "mngr no longer has its agent"],
-  ])("fails immediately for an agent that %s", async (_what, of, message) => {
+  it("fails soon for an agent that ended, was stopped or went away", async () => {
     sh(prepareCommand);
-    await expect(awaited(mngr(of), 900)).rejects.toThrow(message);
+    const ends = [
+      ["DONE", "its agent ended (DONE)"],
+      ["STOPPED", "its agent ended (STOPPED)"],
+      [undefined, "mngr no longer has its agent"],
+    ] as const;
+    await Promise.all(ends.map(([of, message]) => expect(awaited(mngr(of), 900)).rejects.toThrow(message)));
+  });
+
+  it("reads no more than the end of a regular file, since the start", async () => {
+    expect(await serversSinceStart(state)).toEqual({});
+    sh(prepareCommand);
+    register(ours());
+    execFileSync("mkfifo", [join(state, "logs-fifo")]);
+    mkdirSync(join(state, "logs"));
+    renameSync(join(state, "logs-fifo"), join(state, "logs/servers.jsonl"));
+    expect(await serversSinceStart(state)).toEqual({ web: ours() });
+    appendFileSync(join(state, "events/services/events.jsonl"), `${"x".repeat(mostBytes)}\n`);
+    expect(await serversSinceStart(state)).toEqual({});
   });
 
   it("times out, and reports what was missing", async () => {

@@ -27,6 +27,8 @@ export interface Waits {
   readonly starting: number;
   /** Between two queries without any request. */
   readonly idle: number;
+  /** After a change of the records. `pulumi up` writes several at a time, and then asks for a query itself. */
+  readonly records: number;
   /** How long a request waits for a query. */
   readonly requestTimeout: number;
 }
@@ -37,6 +39,7 @@ const usualWaits: Waits = {
   inUse: 60_000,
   starting: 3000,
   idle: 300_000,
+  records: 1000,
   requestTimeout: 15_000,
 };
 
@@ -72,6 +75,7 @@ class LiveAgents implements Agents {
   readonly #watches: RegistrationWatches;
   #timer: NodeJS.Timeout | undefined;
   #changeTimer: NodeJS.Timeout | undefined;
+  #recordsTimer: NodeJS.Timeout | undefined;
 
   constructor(discovery: Discovery) {
     this.#discovery = discovery;
@@ -83,7 +87,10 @@ class LiveAgents implements Agents {
     this.#onDemand = new OnDemand({ ...discovery, onEnd: (id) => this.#hasStarted(id) });
     ensureFolder(discovery.paths.web);
     this.#endWatch = watchFolder(discovery.paths.web, () => {
-      if (this.#takeRecords()) void this.refresh();
+      this.#recordsTimer ??= setTimeout(() => {
+        this.#recordsTimer = undefined;
+        if (this.#takeRecords()) void this.refresh();
+      }, this.#waits.records);
     });
     this.#takeRecords();
     void this.#read();
@@ -127,6 +134,7 @@ class LiveAgents implements Agents {
   stop(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#changeTimer);
+    clearTimeout(this.#recordsTimer);
     this.#endWatch();
     this.#watches.end();
     this.#controller.abort();
