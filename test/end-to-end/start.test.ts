@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { readRecord } from "../../components/web/agent/record.ts";
+import { setUpSandboxTools } from "../../scripts/setup/sandbox-tools.ts";
 import { devStack } from "../../scripts/stack/dev-stack.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { installationOf, pulumi } from "../../scripts/stack/stack.ts";
@@ -19,14 +20,21 @@ import { WebAgentRepo } from "../support/web-agent-repo.ts";
 let home: string;
 let env: NodeJS.ProcessEnv;
 let port: number;
+/** The repository of the web changeling elena. */
+let source: WebAgentRepo;
 
-beforeAll(() => {
+beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "start-"));
-  env = hermeticEnvironment(home);
+  // Otherwise it would be downloaded into this home.
+  const { bwrap } = await setUpSandboxTools([]);
+  const hermetic = hermeticEnvironment(home);
+  env = { ...hermetic, PATH: [dirname(bwrap), hermetic["PATH"]].join(delimiter) };
+  source = new WebAgentRepo();
 });
 afterAll(async () => {
-  await run("stop", ["--data"]);
+  if (existsSync(join(home, ".changelings"))) await run("stop", ["--data"]);
   endTmuxServer(env);
+  source?.[Symbol.dispose]();
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
 
@@ -35,11 +43,11 @@ const run = (script: Program, args: string[] = [], interruptAt?: RegExp) => runS
 const settings = () => readFileSync(join(projectFolder, "Pulumi.dev.yaml"), "utf8");
 const settingsBefore = settings();
 
+const dev = () => join(home, ".changelings", "dev");
+const example = readFileSync(join(projectFolder, "changelings", "example.toml"), "utf8");
+
 const git = (...args: string[]) =>
-  execFileSync("git", ["-C", join(home, ".changelings", "dev", "demo-repo"), ...args], {
-    env,
-    encoding: "utf8",
-  }).trim();
+  execFileSync("git", ["-C", join(dev(), "demo-repo"), ...args], { env, encoding: "utf8" }).trim();
 
 describe("npm start and npm stop", () => {
   it("takes no options", async () => {
@@ -48,12 +56,11 @@ describe("npm start and npm stop", () => {
   });
 
   it("survives a Ctrl-C in the middle of its first up", async () => {
-    // A fleet file that is there stays: this one has a port that nobody else's forwarding server has.
-    const folder = join(home, ".changelings", "dev");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const example = readFileSync(join(projectFolder, "changelings", "example.toml"), "utf8");
+    // A fleet file that is there stays: this one has a port that nobody else's forwarding server has, and one more agent.
+    mkdirSync(dev(), { recursive: true, mode: 0o700 });
     port = await freePort();
-    writeFileSync(join(folder, "fleet.toml"), `${example}\n[forwarding]\nport = ${port}\n`);
+    const elenas = `[changelings.elena]\nkind = "web"\nsource = "file://${source.folder}"\n`;
+    writeFileSync(join(dev(), "fleet.toml"), `${example}\n[forwarding]\nport = ${port}\n${elenas}`);
     const { code } = await run("start", [], /scheduler creating/);
     expect(code).not.toBe(0);
   });
@@ -78,8 +85,18 @@ describe("npm start and npm stop", () => {
     expect((await new SmallBrowser(Number(port)).open(authenticate)).status).toBe(403);
   });
 
-  it("does what the tutorial shows, command by command", async () => {
-    await followTutorial(home, env);
+  it("does what the tutorial shows, command by command; pauses and resumes in the file, keeping its comments", async () => {
+    const comments = (text: string) => text.split("\n").filter((line) => line.startsWith("#"));
+    const seen: string[] = [];
+    await followTutorial(home, env, async (command) => {
+      const verb = / (pause|resume) todo-ledger$/.exec(command)?.[1];
+      if (verb === undefined) return;
+      seen.push(verb);
+      const { stdout } = await run("changeling", ["list"]);
+      expect(/todo-ledger.*paused/.test(stdout), stdout).toBe(verb === "pause");
+      expect(comments(readFileSync(join(dev(), "fleet.toml"), "utf8"))).toEqual(comments(example));
+    });
+    expect(seen).toEqual(["pause", "resume"]);
     // Each start fires the first changeling again, and so does `run`.
     expect(git("branch", "--list", "changelings/*", "--format=%(refname)").split("\n")).toHaveLength(4);
   });
@@ -102,19 +119,6 @@ describe("npm start and npm stop", () => {
       valid: true,
       diagnostics: [],
     });
-    expect((await run("changeling", ["plan"])).stdout).toBe("Nothing changes: the fleet is as declared.\n");
-  });
-
-  it("pauses and resumes in the file, keeping its comments", async () => {
-    const file = join(home, ".changelings", "dev", "fleet.toml");
-    const comments = (text: string) => text.split("\n").filter((line) => line.startsWith("#"));
-    const before = readFileSync(file, "utf8");
-    const paused = await run("changeling", ["pause", "todo-ledger"]);
-    expect(paused.code, paused.output).toBe(0);
-    expect(comments(readFileSync(file, "utf8"))).toEqual(comments(before));
-    expect((await run("changeling", ["list"])).stdout).toMatch(/todo-ledger.*paused/);
-    expect((await run("changeling", ["resume", "todo-ledger"])).code).toBe(0);
-    expect((await run("changeling", ["list"])).stdout).not.toMatch(/todo-ledger.*paused/);
   });
 
   it.each([
@@ -140,7 +144,7 @@ describe("npm start and npm stop", () => {
   });
 
   it("names the missing key when a changeling is resumed without one, and writes nothing", async () => {
-    const fleet = () => readFileSync(join(home, ".changelings", "dev", "fleet.toml"), "utf8");
+    const fleet = () => readFileSync(join(dev(), "fleet.toml"), "utf8");
     const before = fleet();
     const { code, output } = await run("changeling", ["resume", "fixme-fairy"]);
     expect(code).toBe(1);
@@ -160,26 +164,17 @@ describe("npm start and npm stop", () => {
   });
 
   it("removes what it made, and keeps what a person deployed: repositories, data and the fleet file", async () => {
-    const dev = join(home, ".changelings", "dev");
-    const source = new WebAgentRepo();
-    const example = readFileSync(join(projectFolder, "changelings", "example.toml"), "utf8");
-    const elenas = `[changelings.elena]\nkind = "web"\nsource = "file://${source.folder}"\n`;
-    mkdirSync(dev, { recursive: true, mode: 0o700 });
-    writeFileSync(join(dev, "fleet.toml"), `${example}\n[forwarding]\nport = ${await freePort()}\n${elenas}`);
-    const started = await run("start");
-    expect(started.code, started.output).toBe(0);
     const { repo, data } = elena();
     writeFileSync(join(data, "notes"), "mine");
     const { code, output } = await run("stop");
     expect(code, output).toBe(0);
-    for (const place of [repo, data, join(dev, "fleet.toml")]) expect(output).toContain(`Kept: ${place}\n`);
+    for (const place of [repo, data, join(dev(), "fleet.toml")]) expect(output).toContain(`Kept: ${place}\n`);
     expect(readFileSync(join(data, "notes"), "utf8")).toBe("mine");
-    expect(readdirSync(dev)).toEqual(["fleet.toml"]);
+    expect(readdirSync(dev())).toEqual(["fleet.toml"]);
     expect(mngrAgents()).toEqual([]);
     expect(readdirSync(join(home, ".changelings")).filter((name) => name.startsWith("agent-"))).toHaveLength(2);
     // With its record a changeling of this name gets them back.
     expect(elena()).toMatchObject({ repo, data, removed: true });
-    source[Symbol.dispose]();
   });
 
   it("removes all of it when asked to, after saying what", async () => {

@@ -14,8 +14,13 @@ const failing = /-- (validate|doctor)/;
 /**
  * Follows docs/tutorial.md literally: edits the fleet file as its TOML blocks say, runs its commands, and compares what
  * they print with the text.
+ * @param after called after each command
  */
-export async function followTutorial(home: string, env: NodeJS.ProcessEnv): Promise<void> {
+export async function followTutorial(
+  home: string,
+  env: NodeJS.ProcessEnv,
+  after: (command: string) => Promise<void>,
+): Promise<void> {
   const fleetFile = join(home, ".changelings", "dev", "fleet.toml");
   let beforeEdit = "";
   for (const step of stepsOf(readFileSync(join(projectFolder, "docs", "tutorial.md"), "utf8"))) {
@@ -30,6 +35,7 @@ export async function followTutorial(home: string, env: NodeJS.ProcessEnv): Prom
     if (step.output !== "") expect(comparable(stdout, home), step.command).toBe(comparable(step.output, "/home/me"));
     // "Undo that edit."
     if (step.command.includes("validate")) writeFileSync(fleetFile, beforeEdit);
+    await after(step.command);
   }
 }
 
