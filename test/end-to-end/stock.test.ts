@@ -8,7 +8,6 @@ import * as z from "zod/mini";
 import { type StockChangeling, stockChangeling } from "../../changelings/stock.ts";
 import { createArguments, destroyArguments, listArguments } from "../../components/mngr/arguments.ts";
 import { makeDemoRepo } from "../../scripts/stack/demo-repo.ts";
-import { folderOfMngr } from "../support/python-of-mngr.ts";
 
 const stub = fileURLToPath(new URL("../support/stub-claude.mjs", import.meta.url));
 let home: string;
@@ -24,7 +23,7 @@ beforeAll(() => {
   writeFileSync(join(home, "bin", "claude"), `#!/bin/sh\nexec "${process.execPath}" "${stub}" "$@"\n`, { mode: 0o755 });
   writeFileSync(join(home, "agent.env"), "");
   env = {
-    PATH: [join(home, "bin"), folderOfMngr(), process.env["PATH"]].join(delimiter),
+    PATH: [join(home, "bin"), process.env["PATH"]].join(delimiter),
     HOME: home,
     LANG: "C.UTF-8",
     TMUX_TMPDIR: join(home, "tmux"),
