@@ -5,6 +5,8 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { forwardingState } from "../../components/web/forwarding/state.ts";
+import { stopForwardingServer } from "../../components/web/forwarding/supervise.ts";
+import { installationOf } from "../../scripts/stack/stack.ts";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { openBrowser, type Person, type TestBrowser } from "../support/browser.ts";
 import { freePort } from "../support/free-port.ts";
@@ -35,7 +37,10 @@ beforeAll(async () => {
   [browser] = await Promise.all([openBrowser(), up("host")]);
 });
 afterAll(async () => {
-  await Promise.all([browser?.close(), stack?.remove()]);
+  await browser?.close();
+  // The agents end with their terminals.
+  if (stack !== undefined) await stopForwardingServer(installationOf(stack.stack), stack.home);
+  await stack?.remove({ destroy: false });
 });
 
 const main = () => `http://localhost:${port}`;

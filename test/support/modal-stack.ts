@@ -137,8 +137,9 @@ export class ModalStack {
     await promisify(execFile)("modal", args, { env: { ...this.env, CHANGELING_SPEC: file } });
   }
 
-  /** Writes files of a volume, by path. */
+  /** Writes files of a volume, by path. Only the runs volume is one that no RPC writes: `modal` takes a second. */
   async write(volume: string, files: Readonly<Record<string, string>>): Promise<void> {
+    if (volume !== runsVolumeName(this.stack)) return this.client.writeFiles(volume, this.environment, files);
     const folder = mkdtempSync(join(this.home, "files-"));
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(join(folder, path, ".."), { recursive: true });
