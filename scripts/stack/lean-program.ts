@@ -12,9 +12,11 @@ export const inSdk = createRequire(require.resolve("@pulumi/pulumi"));
  */
 export function leaveOutUnusedParts({ tracing }: { readonly tracing: boolean }): void {
   // For functions that become part of a resource, as dynamic providers do. No resource of ours has any.
-  for (const name of ["@npmcli/arborist", "typescript"]) replace(name, loadedOnUse(name));
+  for (const name of ["@npmcli/arborist", "normalize-package-data", "typescript"]) replace(name, loadedOnUse(name));
   const debuggerOnUse = loadedOnUse("./runtime/closure/v8Hooks", { isInitializedAsync: () => Promise.resolve() });
   replace("./runtime/closure/v8Hooks", debuggerOnUse);
+  // For programs that run Pulumi's CLI.
+  replace("./automation", loadedOnUse("./automation"));
   // Node strips types without moving a line.
   replace("source-map-support/register", {});
   if (tracing) return;
@@ -44,7 +46,8 @@ function loadedOnUse(name: string, given: Readonly<Record<string, unknown>> = {}
       get(known, key) {
         if (Reflect.has(known, key)) return Reflect.get(known, key);
         exports ??= load();
-        return exports?.[key];
+        // What `import name from` gets of a CommonJS module.
+        return key === "default" && exports?.["__esModule"] !== true ? exports : exports?.[key];
       },
     },
   );

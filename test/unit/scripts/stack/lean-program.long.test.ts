@@ -19,7 +19,7 @@ function runLean(code: string): unknown {
   return JSON.parse(stdout);
 }
 
-const left = ["@npmcli/arborist", "typescript"];
+const left = ["@npmcli/arborist", "@pulumi/pulumi/automation", "normalize-package-data", "typescript"];
 
 it("loads the SDK without the parts that no resource uses", () => {
   // A new version of the SDK that loads them under other names fails here.
@@ -31,4 +31,11 @@ it("still serializes a function, and loads the parts for that", () => {
     `async () => [(await pulumi.runtime.serializeFunction(() => 6 * 7)).text.includes("6 * 7"), loaded("typescript")]`,
   );
   expect(serialized).toEqual([true, true]);
+});
+
+it("still has the Automation API, and the function that a module is", () => {
+  const found = runLean(
+    `() => [typeof pulumi.automation.LocalWorkspace.create, typeof inSdk("normalize-package-data").default]`,
+  );
+  expect(found).toEqual(["function", "function"]);
 });
