@@ -1,10 +1,13 @@
+import { join } from "node:path";
 import type { InstallationPaths } from "../host/installation-paths.ts";
+import { quoted } from "../lib/shell-command.ts";
 import { installedSandboxes, readSandbox } from "./installed.ts";
+import { localPaths } from "./local/paths.ts";
 import type { ListedSandbox, SandboxProvider } from "./provider.ts";
 import { openProvider } from "./providers.ts";
 import { openSessions } from "./sessions/client.ts";
 import { sessionsFolder } from "./sessions/folder.ts";
-import { recordedSessions } from "./sessions/runner/records.ts";
+import { recordedSessions, type SavedSession } from "./sessions/runner/records.ts";
 import type { SandboxProviderName } from "./spec.ts";
 
 /** The `session` label of a sandbox in which a warm snapshot is made. */
@@ -62,6 +65,30 @@ export async function sessionsWithSandboxes(
 ): Promise<ReadonlySet<string>> {
   const open = await opened;
   return new Set([...open, ...recordedSessions(sessionsFolder(paths)).withSandbox]);
+}
+
+/**
+ * The sessions that are not open in the session service any more and still have a snapshot: the service has lost them,
+ * for instance with a worker that was deleted in Cloudflare's dashboard. No command can restore them, because their
+ * messages and people are lost too; a person gets the files by hand.
+ */
+export function lostSessions(
+  paths: Pick<InstallationPaths, "sandboxes">,
+  open: ReadonlySet<string>,
+): readonly SavedSession[] {
+  return recordedSessions(sessionsFolder(paths)).saved.filter(({ id }) => !open.has(id));
+}
+
+/** How a person gets the files of a snapshot. */
+export function filesOfSnapshot({ sandboxes }: Pick<InstallationPaths, "sandboxes">, saved: SavedSession): string {
+  const { provider, snapshot } = saved;
+  if (provider === "local") {
+    const folder = join(localPaths(sandboxes).snapshots, snapshot, "files", "workspace");
+    return `copy them from ${folder}; the agent could write there, so don't run git in it`;
+  }
+  if (provider !== "docker") return `they are in the image ${snapshot} on ${provider}`;
+  const image = quoted(snapshot);
+  return `copy them with: docker create --name lost ${image} true && docker cp lost:/workspace . && docker rm lost`;
 }
 
 /** The providers of the installed changelings. @throws if one was edited by hand */

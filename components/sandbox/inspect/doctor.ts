@@ -7,7 +7,7 @@ import { type Check, failed, ok, warning } from "../../stack/check.ts";
 import { type Diagnosis, type Examination, type InspectedStack, includesProvider } from "../../stack/inspection.ts";
 import type { DeclaredSandbox } from "../declared.ts";
 import { installedSandboxes, readSandbox } from "../installed.ts";
-import { openSessionIds, orphans, sessionsWithSandboxes } from "../orphans.ts";
+import { filesOfSnapshot, lostSessions, openSessionIds, orphans, sessionsWithSandboxes } from "../orphans.ts";
 import { openProvider } from "../providers.ts";
 import { isRunnerLinked } from "../sessions/cloudflare/observe.ts";
 import { readServiceFile, sessionsFolder } from "../sessions/folder.ts";
@@ -46,7 +46,7 @@ export async function diagnoseSandboxes(
       serviceCheck(stack, open),
       ...providers.map((provider) => providerCheck(stack, provider, specs, open)),
     ]);
-    checks.push(service, ...found);
+    checks.push(service, ...found, ...(await lostChecks(stack, open)));
   }
   return {
     deployed: [
@@ -85,6 +85,20 @@ async function serviceCheck(
     const reason = name === "TimeoutError" ? `it did not answer within ${checkTimeoutMs / 1000} s` : message;
     return failed(title, reason, upCommand());
   }
+}
+
+/** Files that no command reaches any more. */
+async function lostChecks({ paths }: InspectedStack, open: Promise<ReadonlySet<string>>): Promise<Check[]> {
+  // If the service does not answer, its own check says so.
+  const ids = await open.catch(() => undefined);
+  if (ids === undefined) return [];
+  return lostSessions(paths, ids).map((saved) =>
+    warning(
+      `session ${saved.id} of ${saved.changeling}`,
+      "is not open any more, and its files are in a snapshot",
+      filesOfSnapshot(paths, saved),
+    ),
+  );
 }
 
 /** Checks that the provider can create sandboxes, and has no orphaned ones. */

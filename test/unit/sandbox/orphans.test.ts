@@ -6,7 +6,14 @@ import { writePrivateFile } from "../../../components/host/files.ts";
 import { type InstallationPaths, installationPaths } from "../../../components/host/installation-paths.ts";
 import { sandboxOf } from "../../../components/sandbox/from-program.ts";
 import { writeSandbox } from "../../../components/sandbox/installed.ts";
-import { orphans, removeOrphans, sessionsWithSandboxes } from "../../../components/sandbox/orphans.ts";
+import {
+  filesOfSnapshot,
+  lostSessions,
+  openSessionIds,
+  orphans,
+  removeOrphans,
+  sessionsWithSandboxes,
+} from "../../../components/sandbox/orphans.ts";
 import type { Sandbox } from "../../../components/sandbox/provider.ts";
 import { serviceFilePath, sessionsFolder } from "../../../components/sandbox/sessions/folder.ts";
 import { Records, recordsPath } from "../../../components/sandbox/sessions/runner/records.ts";
@@ -89,5 +96,22 @@ describe("orphans of an installation", () => {
     expect(await removed({ provenOnly: true })).toEqual([ended]);
     rmSync(recordsPath(sessionsFolder(paths)));
     expect(await removed({ provenOnly: true })).toEqual([]);
+  });
+
+  it("are not what a lost session's snapshot is: a person is told where it is", async () => {
+    const records = new Records(recordsPath(sessionsFolder(paths)));
+    records.saveSnapshot(open, "snapshot-open");
+    expect(lostSessions(paths, await openSessionIds(paths))).toEqual([]);
+    records.saveSnapshot(lost, "snapshot-lost");
+    records.close();
+    const [found, ...others] = lostSessions(paths, await openSessionIds(paths));
+    expect(found).toEqual({ id: lost, changeling: "example", provider: "local", snapshot: "snapshot-lost" });
+    expect(others).toEqual([]);
+    if (found === undefined) return;
+    expect(filesOfSnapshot(paths, found)).toContain(
+      `copy them from ${paths.sandboxes}/snapshots/snapshot-lost/files/workspace`,
+    );
+    expect(filesOfSnapshot(paths, { ...found, provider: "docker" })).toContain("docker cp lost:/workspace .");
+    expect(filesOfSnapshot(paths, { ...found, provider: "modal" })).toContain("the image snapshot-lost on modal");
   });
 });

@@ -65,12 +65,23 @@ export interface RecordedSessions {
   readonly withSandbox: ReadonlySet<string>;
   /** The ids of all sessions that this runner has started, including those that have ended. */
   readonly started: ReadonlySet<string>;
+  /** The sessions with a snapshot. */
+  readonly saved: readonly SavedSession[];
 }
+
+const savedSession = z.object({
+  id: z.string(),
+  changeling: z.string(),
+  /** The sandbox's provider. */
+  provider: z.string(),
+  snapshot: z.string(),
+});
+export type SavedSession = z.output<typeof savedSession>;
 
 /** Reads the records from another process than the runner's. @param folder the session service's */
 export function recordedSessions(folder: string): RecordedSessions {
   const path = recordsPath(folder);
-  if (!existsSync(path)) return { withSandbox: new Set(), started: new Set() };
+  if (!existsSync(path)) return { withSandbox: new Set(), started: new Set(), saved: [] };
   const sqlite = process.getBuiltinModule("node:sqlite");
   const database = new sqlite.DatabaseSync(path, { readOnly: true });
   try {
@@ -84,6 +95,13 @@ export function recordedSessions(folder: string): RecordedSessions {
     return {
       withSandbox: ids("SELECT id FROM sessions"),
       started: ids("SELECT session AS id FROM runs WHERE kind = 'start'"),
+      saved: database
+        .prepare(
+          `SELECT id, changeling, json_extract(spec, '$.provider') AS provider, snapshot FROM sessions
+           WHERE snapshot IS NOT NULL`,
+        )
+        .all()
+        .map((row) => savedSession.parse(row)),
     };
   } finally {
     database.close();
