@@ -78,7 +78,7 @@ async function openSessionsOf(stack: InspectedStack, warnings: string[]): Promis
     return (await client.list()).filter(({ status }) => status !== "terminated");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    warnings.push(`the session service does not answer: ${reason}`);
+    warnings.push(`the sessions are not known: ${reason}`);
     return null;
   }
 }

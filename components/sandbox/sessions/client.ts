@@ -13,6 +13,7 @@ import {
   type Message,
   message as messageSchema,
   personHeader,
+  type ServiceFile,
   type SessionEvent,
   type SessionSummary,
   type SessionView,
@@ -181,7 +182,7 @@ class Connection {
         if (response.ok) return response;
         throw await errorIn(response);
       } catch (error) {
-        if (signal.aborted && this.#timeoutMs !== undefined) throw lateIn(service.url, this.#timeoutMs, error);
+        if (signal.aborted && this.#timeoutMs !== undefined) throw late(service, this.#timeoutMs, error);
         // Only if the service can't be reached.
         if (!(error instanceof TypeError)) throw error;
         if (Date.now() > end) throw service.workerd === undefined ? unreachable(service.url, error) : notRunning(error);
@@ -196,8 +197,9 @@ class Connection {
   }
 }
 
-function lateIn(url: string, timeoutMs: number, cause: unknown): SessionError {
-  const message = `the session service at ${url} did not answer within ${Math.round(timeoutMs / 1000)} s`;
+function late({ url, workerd }: ServiceFile, timeoutMs: number, cause: unknown): SessionError {
+  const remedy = workerd === undefined ? "; check this machine's internet connection" : "";
+  const message = `the session service at ${url} did not answer within ${Math.round(timeoutMs / 1000)} s${remedy}`;
   return new SessionError("unavailable", message, { cause });
 }
 

@@ -62,7 +62,7 @@ it("gives up on a service that does not answer within the limit of a check", asy
   const error = await failureOf(openSessions({ folder, person: "Ada", timeoutMs: 1_000 }).list());
   expect(error).toMatchObject({
     code: "unavailable",
-    message: `the session service at ${url} did not answer within 1 s`,
+    message: `the session service at ${url} did not answer within 1 s; check this machine's internet connection`,
   });
   silent.close();
 });
