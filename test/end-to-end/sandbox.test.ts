@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { localPaths } from "../../components/sandbox/local/paths.ts";
+import { openSessions } from "../../components/sandbox/sessions/client.ts";
+import { sessionsFolder } from "../../components/sandbox/sessions/folder.ts";
 import { sessionsState } from "../../components/sandbox/sessions/state.ts";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
@@ -28,6 +30,13 @@ async function answerOf(...args: string[]) {
   const { code, stdout, stderr } = await sandbox(...args, "--json");
   expect(code, stdout + stderr).toBe(0);
   return JSON.parse(stdout);
+}
+
+/** Asks the service as `sandbox show` does, without its process: for polls. */
+async function shown(changeling: string) {
+  const client = openSessions({ folder: sessionsFolder(installationPaths(installationOf(stack), home)), person: "me" });
+  const [newest] = await client.list({ changeling });
+  return await client.show(newest?.id ?? "");
 }
 
 const git = (...args: string[]) => execFileSync("git", args, { cwd: repo, env, encoding: "utf8" }).trim();
@@ -70,8 +79,9 @@ beforeAll(async () => {
   const applied = await pulumi(stack, ["up", "--yes", "--skip-preview", "--non-interactive"], { capture: true, env });
   expect(applied.code, applied.stdout + applied.stderr).toBe(0);
 });
+let isRemoved = false;
 afterAll(async () => {
-  await run("stop");
+  if (!isRemoved) await run("stop");
   endTmuxServer(env);
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
@@ -123,10 +133,11 @@ describe("changeling sandbox, on this machine", () => {
 
   it("cancels a prompt, not the sandbox, and executes the next", async () => {
     const { message } = await answerOf("send", "shell", "echo begun; sleep 600", "--no-wait");
-    await expect.poll(async () => (await answerOf("show", "shell")).queue).toMatchObject([{ state: "processing" }]);
+    await expect.poll(async () => (await shown("shell")).queue).toMatchObject([{ state: "processing" }]);
     expect(await answerOf("cancel", "shell")).toEqual({ cancelled: true });
-    const { id } = await answerOf("show", "shell");
-    await expect.poll(async () => (await answerOf("show", id)).queue).toEqual([]);
+    await expect.poll(async () => (await shown("shell")).queue).toEqual([]);
+    const { id } = await shown("shell");
+    expect(await answerOf("show", id)).toMatchObject({ id, queue: [] });
     expect((await sandbox("send", "shell", "echo next")).stdout).toBe("next\n");
     expect(message).toBeGreaterThan(0);
   });
@@ -136,7 +147,7 @@ describe("changeling sandbox, on this machine", () => {
     await answerOf("send", "shell", "echo later > /tmp/later", "--no-wait");
     expect(await answerOf("show", "shell")).toMatchObject({ queue: [{ state: "queued" }] });
     expect(await answerOf("resume", "shell")).toMatchObject({ status: "running" });
-    await expect.poll(async () => (await answerOf("show", "shell")).queue).toEqual([]);
+    await expect.poll(async () => (await shown("shell")).queue).toEqual([]);
     expect((await sandbox("send", "shell", "cat /tmp/later")).stdout).toBe("later\n");
   });
 
@@ -147,10 +158,10 @@ describe("changeling sandbox, on this machine", () => {
         name.includes(id),
       );
     expect((await sandbox("send", "sleepy", "echo 'not committed' > draft.txt; echo made")).stdout).toBe("made\n");
-    await expect.poll(() => answerOf("show", "sleepy"), { timeout: 60_000 }).toMatchObject({ isAsleep: true });
+    await expect.poll(() => shown("sleepy"), { timeout: 60_000 }).toMatchObject({ isAsleep: true });
     expect((await sandbox("show", "sleepy")).stdout).toContain("its sandbox sleeps, and the next prompt wakes it up");
     await expect.poll(() => [own("sandboxes"), own("snapshots").length]).toEqual([[], 1]);
-    await expect.poll(() => answerOf("list", "sleepy")).toMatchObject([{ id, status: "running", isAsleep: true }]);
+    expect(await answerOf("list", "sleepy")).toMatchObject([{ id, status: "running", isAsleep: true }]);
     expect((await sandbox("list", "sleepy")).stdout).toMatch(/ STATUS +STARTED .*\n.* sleepy +asleep /);
     const answered = await sandbox("send", "sleepy", "cat draft.txt; git status --short");
     expect([answered.code, answered.stdout]).toEqual([0, "not committed\n?? draft.txt\n"]);
@@ -249,5 +260,6 @@ describe("changeling sandbox, on this machine", () => {
     expect(filesHolding("", join(dirname(memory), "..")).every((file) => file.startsWith(memory))).toBe(true);
     expect((await run("stop", "--data")).code).toBe(0);
     expect(filesHolding("", join(home, ".changelings"))).toEqual([]);
+    isRemoved = true;
   });
 });
