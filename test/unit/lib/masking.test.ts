@@ -167,8 +167,12 @@ it("filters as lines come, not at the end", async () => {
   const filter = spawn("awk", args, { env: { PATH: process.env["PATH"], LC_ALL: "C", MASKED: "S", S: "hush-hush" } });
   try {
     filter.stdin.write("first hush-hush\n");
-    const [text] = await new Promise<[Buffer]>((resolve) => filter.stdout.once("data", (data) => resolve([data])));
-    expect(text.toString()).toBe("first ***\n");
+    let text = "";
+    filter.stdout.setEncoding("utf8").on("data", (data: string) => {
+      text += data;
+    });
+    // The line may come in two pieces.
+    await expect.poll(() => text, { timeout: 10_000 }).toBe("first ***\n");
   } finally {
     filter.kill();
   }
