@@ -18,14 +18,14 @@ interface Size {
 
 /** No-op `preview` and `up` of fleets against a bare program with as many resources. */
 export async function* engineMeasures(folder: string): AsyncGenerator<Measure> {
-  yield* measuresOf({ count: 1, rounds: 5, wallBar: 0.9, processorBar: 0.9 }, folder);
-  yield* measuresOf({ count: 50, rounds: 3, wallBar: 0.75, processorBar: 0.75 }, folder);
-  yield* measuresOf({ count: 300, rounds: 3, wallBar: 0.7, processorBar: 0.75 }, folder);
+  yield* measuresOf({ count: 1, rounds: 5, wallBar: 0.9, processorBar: 0.75 }, folder);
+  yield* measuresOf({ count: 50, rounds: 3, wallBar: 0.65, processorBar: 0.65 }, folder);
+  yield* measuresOf({ count: 300, rounds: 3, wallBar: 0.6, processorBar: 0.65 }, folder);
 }
 
 /** The same of one size, by processor time alone: under a minute, on a machine that may be busy. */
 export function quickEngineMeasures(folder: string): AsyncGenerator<Measure> {
-  return measuresOf({ count: 20, rounds: 3, processorBar: 0.8 }, folder);
+  return measuresOf({ count: 20, rounds: 3, processorBar: 0.65 }, folder);
 }
 
 async function* measuresOf({ count, rounds, wallBar, processorBar }: Size, folder: string): AsyncGenerator<Measure> {
