@@ -1,11 +1,21 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Modal } from "../../../components/modal/types.ts";
 import { hostIdTag, hostNameTag, labelTag } from "../../../components/web/modal/mngr-on-modal.ts";
 import type { MngrWorld, WorldHost } from "./mngr-world.ts";
 
 type Used =
-  | ("createVolume" | "deleteVolume" | "volumes" | "files" | "readFile" | "download" | "upload" | "removeFile")
+  | (
+      | "createVolume"
+      | "deleteVolume"
+      | "volumes"
+      | "files"
+      | "readFile"
+      | "download"
+      | "upload"
+      | "writeFiles"
+      | "removeFile"
+    )
   | ("sandboxes" | "endSandboxes" | "deleteImage");
 
 /** What web agents use of Modal, with the sandboxes and volumes of that world. Its images are the world's snapshots. */
@@ -42,6 +52,12 @@ export function modalOf(world: MngrWorld): Pick<Modal, Used> {
     async upload(volume, _environment, local, path) {
       mkdirSync(at(volume, path), { recursive: true });
       cpSync(local, at(volume, path), { recursive: true });
+    },
+    async writeFiles(volume, _environment, files) {
+      for (const [path, text] of Object.entries(files)) {
+        mkdirSync(dirname(at(volume, path)), { recursive: true });
+        writeFileSync(at(volume, path), text);
+      }
     },
     removeFile: async (volume, _environment, path) => rmSync(at(volume, path), { recursive: true, force: true }),
     sandboxes: async (_environment, tags) => running(tags).map((host) => ({ id: host.id, tags: tagsOf(host) })),
