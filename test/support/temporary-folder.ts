@@ -1,5 +1,6 @@
 import {
   accessSync,
+  chmodSync,
   constants,
   existsSync,
   lstatSync,
@@ -31,6 +32,8 @@ export function keepTemporaryFilesInMemory(env: NodeJS.ProcessEnv = process.env)
     if (lstatSync(folder).uid === process.getuid?.()) remove(folder);
   }
   const folder = mkdtempSync(join(MEMORY, `${PREFIX}${process.pid}-`));
+  // As in /tmp, other accounts can enter folders that let them: PostgreSQL runs as nobody for root.
+  chmodSync(folder, 0o711);
   env["TMPDIR"] = folder;
   return () => remove(folder);
 }
