@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { allowedEnvironment } from "./lib/environment.ts";
+import { allowedEnvironment, isSetupVariable } from "./lib/environment.ts";
 import { commandVariables } from "./lib/own-commands.ts";
 import { printNote } from "./lib/terminal.ts";
 
@@ -40,9 +40,9 @@ async function runScript<Shape>(script: Script<Shape>, verb: "apply" | "remove")
   }
   const allowed = allowedEnvironment(process.env);
   const { keeps = () => false } = script;
-  for (const name of Object.keys(process.env)) {
-    if (!Object.hasOwn(allowed, name) && !commandVariables.has(name) && !keeps(name)) delete process.env[name];
-  }
+  const isKept = (name: string) =>
+    Object.hasOwn(allowed, name) || commandVariables.has(name) || isSetupVariable(name) || keeps(name);
+  for (const name of Object.keys(process.env)) if (!isKept(name)) delete process.env[name];
   const timer = setTimeout(
     () => fail(`not finished within ${script.timeoutSeconds} s`, 124),
     script.timeoutSeconds * 1000,

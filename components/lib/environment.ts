@@ -15,6 +15,13 @@ const allowed = new Set([
 /** Overrides of mngr's settings, except credentials. */
 const isSetting = (name: string) => /^MNGR__/.test(name) && !/TOKEN|SECRET|PASSWORD|KEY/.test(name);
 
+/**
+ * What setup reads besides, where a program has it install something: where its cache is, npm's settings, and compiled
+ * code with which it starts faster. npm's settings may contain credentials, so no other program gets them.
+ */
+export const isSetupVariable = (name: string): boolean =>
+  /^(npm_config_.*|CHANGELINGS_CACHE|NODE_COMPILE_CACHE)$/i.test(name);
+
 export function allowedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>

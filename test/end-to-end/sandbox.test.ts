@@ -9,6 +9,7 @@ import { localPaths } from "../../components/sandbox/local/paths.ts";
 import { openSessions } from "../../components/sandbox/sessions/client.ts";
 import { sessionsFolder } from "../../components/sandbox/sessions/folder.ts";
 import { sessionsState } from "../../components/sandbox/sessions/state.ts";
+import { cacheFolder } from "../../scripts/setup/cache.mjs";
 import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
@@ -60,7 +61,7 @@ const shellRuntime = `export default () => {
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "sandbox-cli-"));
-  env = { ...hermeticEnvironment(home), GITHUB_TOKEN: secret };
+  env = { ...hermeticEnvironment(home), GITHUB_TOKEN: secret, CHANGELINGS_CACHE: cacheFolder() };
   stack = ensureDevStack(home, env);
   repo = join(home, "app");
   execFileSync("git", ["init", "--quiet", "--initial-branch=main", repo], { env });

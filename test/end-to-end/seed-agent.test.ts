@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSeedAgent } from "../../components/seed-agent/installed.ts";
+import { cacheFolder } from "../../scripts/setup/cache.mjs";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { freePort } from "../support/free-port.ts";
 import { runScript } from "../support/run-script.ts";
@@ -32,7 +33,7 @@ const inHandler = (lines: string) =>
 const active = async () => JSON.parse((await seed("status", "--json")).stdout).active;
 
 beforeAll(async () => {
-  test = makeTestStack();
+  test = makeTestStack({ CHANGELINGS_CACHE: cacheFolder() });
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
   folder = join(test.home, "sprout");

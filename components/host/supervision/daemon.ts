@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { allowedEnvironment } from "../../lib/environment.ts";
 import { commandEnvironment } from "../../lib/own-commands.ts";
 import { componentsFolder, moduleExtension } from "./program-version.ts";
@@ -45,6 +45,12 @@ export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: Node
     folder: from.folder,
     stateFile: from.stateFile,
     programVersion: from.programVersion,
-    env: { ...allowedEnvironment(env), ...commandEnvironment(env), HOME: home, NODE_COMPILE_CACHE: compiled },
+    env: {
+      ...allowedEnvironment(env),
+      ...commandEnvironment(env),
+      ...(env["CHANGELINGS_CACHE"] ? { CHANGELINGS_CACHE: resolve(env["CHANGELINGS_CACHE"]) } : {}),
+      HOME: home,
+      NODE_COMPILE_CACHE: compiled,
+    },
   };
 }

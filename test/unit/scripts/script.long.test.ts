@@ -49,9 +49,14 @@ describe("commandScript", () => {
       MODE: "",
       PULUMI_CONFIG_PASSPHRASE: "x",
       VALUES: "y",
+      CHANGELINGS_CACHE: "/cache",
+      npm_config_registry: "https://registry.example",
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(JSON.parse(stdout)).toEqual({ NAME: "a", seen: ["HOME", "PATH"] });
+    expect(JSON.parse(stdout)).toEqual({ NAME: "a", seen: expect.anything() });
+    // Besides what every program may see, what setup reads, if it has to install something.
+    const seen = JSON.parse(stdout).seen.filter((name: string) => name !== "NODE_COMPILE_CACHE");
+    expect(seen).toEqual(["CHANGELINGS_CACHE", "HOME", "PATH", "npm_config_registry"]);
     expect(stdout.trim().split("\n")).toHaveLength(1);
   });
 

@@ -7,9 +7,7 @@ const workerVariable = "CHANGELINGS_WORKER_URL";
 
 /** Whether the worker's Command needs this environment variable of `pulumi up`. */
 export function isCloudflareVariable(name: string): boolean {
-  return (
-    [tokenVariable, apiVariable, workerVariable].includes(name) || /^(npm_config_.*|CHANGELINGS_CACHE)$/i.test(name)
-  );
+  return [tokenVariable, apiVariable, workerVariable].includes(name);
 }
 
 /** Environment variables for wrangler, without the token. */

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { writePrivateFile } from "../../../host/files.ts";
+import { setUpWrangler } from "../../../host/setup-tools.ts";
 import { allowedEnvironment } from "../../../lib/environment.ts";
 import { masked } from "../../../lib/masking.ts";
 import { runProgram, timedOut } from "../../../lib/process.ts";
@@ -85,15 +85,9 @@ function deploymentIn(path: string): WranglerDeployment | undefined {
   return line === undefined ? undefined : deployLine.parse(line);
 }
 
-/** Runs setup in another process, because setup reports on stderr and holds locks that belong to its process. */
 async function installedWrangler(env: NodeJS.ProcessEnv): Promise<string> {
-  const extension = extname(fileURLToPath(import.meta.url));
-  const script = fileURLToPath(new URL(`../../../../scripts/setup/wrangler${extension}`, import.meta.url));
-  const settings = Object.entries(env).flatMap(([name, value]) =>
-    value !== undefined && /^(npm_config_.*|CHANGELINGS_CACHE)$/i.test(name) ? [[name, value] as const] : [],
-  );
-  const { code, stdout, stderr } = await runProgram(process.execPath, [script], {
-    env: { ...allowedEnvironment(env), ...Object.fromEntries(settings) },
+  const { code, stdout, stderr } = await setUpWrangler({
+    env,
     timeoutSeconds: installSeconds,
     onOutput: (text, stream) => {
       if (stream === "stderr") printNote(text);

@@ -42,7 +42,8 @@ describe("service managers distinguish an installation's daemons, and the schedu
 
 describe("a daemon", () => {
   it("is started with the Node that is here, and sees what its programs may see", () => {
-    const env = { PATH: "/bin", MNGR_HOST_DIR: "/m", TMUX_TMPDIR: "/t", GITHUB_TOKEN: "secret" };
+    const ours = { PATH: "/bin", MNGR_HOST_DIR: "/m", TMUX_TMPDIR: "/t", CHANGELINGS_CACHE: "/c" };
+    const env = { ...ours, GITHUB_TOKEN: "secret", npm_config__auth: "secret" };
     const place = { folder: "/f", stateFile: "/f/state.json", programVersion: "v1" };
     const daemon = nodeDaemon(
       { ...place, installation, title: "tester", main: "cron/local/main", options: ["--quiet"] },
@@ -54,7 +55,7 @@ describe("a daemon", () => {
       ...place,
       ...{ installation, title: "tester", home },
       command: [process.execPath, "--quiet", main, installation],
-      env: { PATH: "/bin", MNGR_HOST_DIR: "/m", TMUX_TMPDIR: "/t", HOME: home, NODE_COMPILE_CACHE: "/f/compiled/v1" },
+      env: { ...ours, HOME: home, NODE_COMPILE_CACHE: "/f/compiled/v1" },
     });
   });
 
