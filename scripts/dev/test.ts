@@ -20,7 +20,7 @@ import { explain } from "../setup/run.mjs";
 import { readToolchain } from "../setup/toolchain.mjs";
 import { runChecks } from "./check/checks.ts";
 
-let removeTemporaryFiles: (() => void) | undefined;
+let removeTemporaryFiles: (() => string[]) | undefined;
 
 // An interrupted run skips the tests' own cleanup, and the processes that they started must not outlive it.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -77,7 +77,7 @@ const passed = checks.passed.length + count("passed");
 const failed = checks.failed.length + count("failed") + count("pending") + brokenGroups + orphanErrors;
 await vitest.close();
 warm?.end();
-removeTemporaryFiles?.();
+for (const command of removeTemporaryFiles?.() ?? []) process.stdout.write(`left running by a test: ${command}\n`);
 
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
 process.exit(failed > 0 || tests.length === 0 ? 1 : 0);

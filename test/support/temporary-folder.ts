@@ -11,6 +11,7 @@ import {
   statfsSync,
 } from "node:fs";
 import { join } from "node:path";
+import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
 
 const MEMORY = "/dev/shm";
 const PREFIX = "changelings-tests-";
@@ -21,9 +22,10 @@ const GB = 2 ** 30;
  * thousand small ones, and a file system on a disk takes a tenth of their processor time for that.
  * Removes what runs that were killed have left.
  *
- * @returns removes the folder; undefined if the files stay in the usual folder
+ * @returns removes the folder, and ends the programs that still have it in their environment; returns the command lines
+ *   of those that outlived what started them. Undefined if the files stay in the usual folder
  */
-export function keepTemporaryFilesInMemory(env: NodeJS.ProcessEnv = process.env): (() => void) | undefined {
+export function keepTemporaryFilesInMemory(env: NodeJS.ProcessEnv = process.env): (() => string[]) | undefined {
   if (env["TMPDIR"] !== undefined || !hasRoom()) return undefined;
   for (const name of readdirSync(MEMORY)) {
     const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
@@ -38,9 +40,32 @@ export function keepTemporaryFilesInMemory(env: NodeJS.ProcessEnv = process.env)
   return () => remove(folder);
 }
 
-/** Programs that are just ending may still write. */
-function remove(folder: string): void {
+function remove(folder: string): string[] {
+  const ended = new Set<string>();
+  const ofThisRun = new Set(descendantsOf(process.pid));
+  // What was just ended may have started another program.
+  for (let found = programsIn(folder); found.length > 0; found = programsIn(folder)) {
+    for (const { pid, command } of found) {
+      if (!ofThisRun.has(pid)) ended.add(command);
+      signalQuietly(pid, "SIGKILL");
+    }
+  }
+  // Programs that are just ending may still write.
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  return [...ended];
+}
+
+/** The daemons of an interrupted run, for example: they are no descendants of its process. */
+function programsIn(folder: string): { readonly pid: number; readonly command: string }[] {
+  return readdirSync("/proc").flatMap((name) => {
+    try {
+      if (Number(name) === process.pid || !readFileSync(`/proc/${name}/environ`, "utf8").includes(folder)) return [];
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").join(" ").trim();
+      return [{ pid: Number(name), command }];
+    } catch {
+      return []; // no process, another user's, or one that has just ended
+    }
+  });
 }
 
 /** A container usually has 64 MB there. Tests execute programs from their folders, which may be forbidden there. */

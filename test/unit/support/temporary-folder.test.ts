@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { keepTemporaryFilesInMemory } from "../../support/temporary-folder.ts";
@@ -9,19 +10,26 @@ test("a folder that is chosen is used", () => {
   expect(env.TMPDIR).toBe("/chosen");
 });
 
-test("a folder in memory is removed at the end, as are those of runs that were killed, and no others", ({ skip }) => {
+test("a folder in memory is removed at the end with its programs, as are those of runs that were killed, and no others", async ({
+  skip,
+}) => {
   const { pid: dead } = spawnSync("true");
   const leftover = `/dev/shm/changelings-tests-${dead}-leftover`;
   const ofThisProcess = `/dev/shm/changelings-tests-${process.pid}-live`;
-  const env: NodeJS.ProcessEnv = {};
+  const settings: NodeJS.ProcessEnv = {};
   try {
     for (const folder of [leftover, ofThisProcess]) mkdirSync(folder);
-    const remove = keepTemporaryFilesInMemory(env);
+    const remove = keepTemporaryFilesInMemory(settings);
     if (remove === undefined) skip("this machine does not have 8 GB of free memory, or no /dev/shm for programs");
     expect([existsSync(leftover), existsSync(ofThisProcess)]).toEqual([false, true]);
-    const folder = env["TMPDIR"] ?? "";
+    const folder = settings["TMPDIR"] ?? "";
     mkdirSync(`${folder}/a/b`, { recursive: true });
-    remove?.();
+    const env = { PATH: process.env["PATH"], HOME: `${folder}/a` };
+    const child = spawn("sleep", ["600"], { env });
+    const ended = once(child, "exit");
+    spawnSync("sh", ["-c", "sleep 601 >/dev/null 2>&1 &"], { env });
+    expect(remove?.()).toEqual(["sleep 601"]);
+    expect(await ended).toEqual([null, "SIGKILL"]);
     expect(existsSync(folder)).toBe(false);
   } finally {
     for (const folder of [leftover, ofThisProcess]) rmSync(folder, { recursive: true, force: true });
