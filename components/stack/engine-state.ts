@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod/mini";
-import { type CommandState, type StackState, stateOf } from "./state.ts";
+import { type CommandState, isCommand, type StackState, stateOf } from "./state.ts";
 
 const resources = z.object({
   outputs: z.record(
@@ -46,9 +46,11 @@ const retryMs = 50;
 
 /** @param read the result of `readStackResourceOutputs`; any other value, as from a test's mock, has no Commands */
 export function commandsIn(read: unknown): CommandState[] {
-  return Object.entries(resources.safeParse(read).data?.outputs ?? {}).map(([urn, { outputs }]) => ({
-    urn,
-    environment: outputs.environment ?? {},
-    stdout: typeof outputs.stdout === "string" ? outputs.stdout : undefined,
-  }));
+  return Object.entries(resources.safeParse(read).data?.outputs ?? {})
+    .filter(([urn]) => isCommand(urn))
+    .map(([urn, { outputs }]) => ({
+      urn,
+      environment: outputs.environment ?? {},
+      stdout: typeof outputs.stdout === "string" ? outputs.stdout : undefined,
+    }));
 }

@@ -48,8 +48,15 @@ export function stateInFolder(stack: StackIdentity): StackState | undefined {
   return parsed && stateOf(commandsIn(parsed.checkpoint.latest?.resources ?? []));
 }
 
+/** Their names are unique among Commands alone: the component of a Command may have the same one. */
+export function isCommand(urn: string): boolean {
+  return /[:$]command:local:Command::[^:]*$/.test(urn);
+}
+
 function commandsIn(all: z.infer<typeof resourceList>): CommandState[] {
-  return all.map(({ urn, inputs }) => ({ urn, environment: inputs?.environment ?? {} }));
+  return all
+    .filter(({ urn }) => isCommand(urn))
+    .map(({ urn, inputs }) => ({ urn, environment: inputs?.environment ?? {} }));
 }
 
 /** Reads a stack's state from the output of `pulumi stack export`. */
