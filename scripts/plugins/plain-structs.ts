@@ -59,9 +59,10 @@ export function usePlainStructs({ Struct: struct, Value: value }: Structs): void
     !contents.has(message) && Reflect.apply(getFieldsMap, message, [true]) === undefined;
 }
 
+/** Its keys are sorted, as protobuf's are: an engine sends a Go map, whose order differs from run to run. */
 function plainObject(object: object): PlainObject {
   const copy: PlainObject = {};
-  for (const key in object) setKey(copy, key, plain((object as Record<string, unknown>)[key]));
+  for (const key of Object.keys(object).sort()) setKey(copy, key, plain((object as Record<string, unknown>)[key]));
   return copy;
 }
 

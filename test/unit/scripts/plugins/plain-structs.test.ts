@@ -30,6 +30,15 @@ test("it reads what protobuf writes, as protobuf does", () => {
   );
 });
 
+test("it sorts keys, as protobuf does, in whatever order they were sent", () => {
+  fc.assert(
+    fc.property(anObject(), anObject(), (one, other) => {
+      const bytes = Buffer.concat([one, { other }].map((part) => bytesOf(original, part)));
+      expect(JSON.stringify(objectOf(plain, bytes))).toBe(JSON.stringify(objectOf(original, bytes)));
+    }),
+  );
+});
+
 test("protobuf reads what it writes", () => {
   fc.assert(
     fc.property(anObject(), (object) => {
