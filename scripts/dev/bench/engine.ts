@@ -18,9 +18,9 @@ interface Size {
 
 /** No-op `preview` and `up` of fleets against a bare program with as many resources. */
 export async function* engineMeasures(folder: string): AsyncGenerator<Measure> {
-  yield* measuresOf({ count: 1, rounds: 5, wallBar: 0.9, processorBar: 0.75 }, folder);
-  yield* measuresOf({ count: 50, rounds: 3, wallBar: 0.65, processorBar: 0.65 }, folder);
-  yield* measuresOf({ count: 300, rounds: 3, wallBar: 0.6, processorBar: 0.65 }, folder);
+  yield* measuresOf({ count: 1, rounds: 5, wallBar: 0.8, processorBar: 0.75 }, folder);
+  yield* measuresOf({ count: 50, rounds: 3, wallBar: 0.6, processorBar: 0.6 }, folder);
+  yield* measuresOf({ count: 300, rounds: 3, wallBar: 0.5, processorBar: 0.55 }, folder);
 }
 
 /** The same of one size, by processor time alone: under a minute, on a machine that may be busy. */
