@@ -1,7 +1,8 @@
 /**
  * Runs index.ts for Pulumi's language host, in place of the SDK's own `@pulumi/pulumi/cmd/run` (the host starts what
  * PULUMI_LANGUAGE_NODEJS_RUN_PATH names). It is the same program without parts that this project does not use, which
- * are half of what the SDK loads, and with a faster protobuf `Struct`. Without the variable, as under plain `pulumi`, everything works and is slower.
+ * are half of what the SDK loads, and with a faster protobuf `Struct`. Without the variable, as under plain `pulumi`,
+ * everything works and is slower.
  */
 import { usePlainStructs } from "../plugins/plain-structs.ts";
 import { inSdk, leaveOutUnusedParts } from "./lean-program.ts";
