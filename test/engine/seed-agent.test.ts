@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stopDaemon } from "../../components/host/supervision/supervise.ts";
 import { readSeedAgent } from "../../components/seed-agent/installed.ts";
 import { daemonOf, localNode } from "../../components/seed-agent/local/node.ts";
+import { cacheFolder } from "../../scripts/setup/cache.mjs";
 import { installationOf } from "../../scripts/stack/stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { freePort } from "../support/free-port.ts";
@@ -29,7 +30,7 @@ const pidOf = (name = "sprout") =>
 const outputs = async () => JSON.parse((await test.pulumi(["stack", "output", "changelings", "--json"])).stdout);
 
 beforeAll(async () => {
-  test = makeTestStack();
+  test = makeTestStack({ CHANGELINGS_CACHE: cacheFolder() });
   port = await freePort();
 });
 // Its data is kept when it is removed; its nodes only if a test failed.
