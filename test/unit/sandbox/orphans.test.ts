@@ -98,7 +98,7 @@ describe("orphans of an installation", () => {
     expect(await removed({ provenOnly: true })).toEqual([]);
   });
 
-  it("are not what a lost session's snapshot is: a person is told where it is", async () => {
+  it("exclude a lost session's snapshot, whose place doctor shows", async () => {
     const records = new Records(recordsPath(sessionsFolder(paths)));
     records.saveSnapshot(open, "snapshot-open");
     expect(lostSessions(paths, await openSessionIds(paths))).toEqual([]);

@@ -50,7 +50,7 @@ describe("commandScript", () => {
       PULUMI_CONFIG_PASSPHRASE: "x",
       VALUES: "y",
       CHANGELINGS_CACHE: "/cache",
-      npm_config_registry: "https://registry.example",
+      npm_config_registry: "https://npm.example",
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(JSON.parse(stdout)).toEqual({ NAME: "a", seen: expect.anything() });

@@ -60,7 +60,7 @@ test("it keeps nulls, empty values and numbers of all sizes", () => {
   expect(objectOf(plain, bytesOf(plain, object))).toEqual(object);
 });
 
-test("the messages are there for who asks for them, and can be changed", () => {
+test("its messages can be read and changed", () => {
   const message = plain.Struct.deserializeBinary(bytesOf(original, { a: { b: [1] }, c: "d" }));
   expect(message.getFieldsMap().get("a")?.getStructValue()?.toJavaScript()).toEqual({ b: [1] });
   message.getFieldsMap().set("c", plain.Value.fromJavaScript("e"));
