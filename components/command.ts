@@ -6,6 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { nextRepair } from "./lib/repairs.ts";
 import { statedCommands } from "./stack/installation.ts";
 import { perRun } from "./stack/per-run.ts";
+import { commandNamed } from "./stack/state.ts";
 
 /** The folder with `components/` and `scripts/`: the checkout, or the built package in node_modules. */
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -74,7 +75,7 @@ export function repairOf(
 ): pulumi.Input<string> {
   if (drift === undefined) return "";
   return statedCommands().then((commands) => {
-    const last = [name, ...former].flatMap((each) => commands.find(({ urn }) => urn.endsWith(`::${each}`)) ?? [])[0];
+    const [last] = [name, ...former].flatMap((each) => commandNamed(commands, each) ?? []);
     return last === undefined ? "" : nextRepair(drift, String(last.environment["DRIFT"]));
   });
 }

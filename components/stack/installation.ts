@@ -14,7 +14,7 @@ import {
 } from "../host/stack-identity.ts";
 import { stackState } from "./engine-state.ts";
 import { perRun } from "./per-run.ts";
-import { holdsInstallation, type StackState } from "./state.ts";
+import { commandNamed, holdsInstallation, type StackState } from "./state.ts";
 
 /** The installation of this run's stack: found on this machine at once, and later confirmed by the stack's state. */
 const found = perRun(() => {
@@ -72,7 +72,7 @@ export function confirmedInstallation(): Promise<string> {
  * @returns undefined if there is none, or `confirmedInstallation` has not read the state yet
  */
 export function statedEnvironment(name: string): Readonly<Record<string, unknown>> | undefined {
-  return found().commands?.find(({ urn }) => urn.endsWith(`::${name}`))?.environment;
+  return commandNamed(found().commands ?? [], name)?.environment;
 }
 
 /** The Commands in the stack's state before this run. */
@@ -115,8 +115,7 @@ const schedulerOutput = z.object({ host: z.string(), machine: z.optional(z.strin
 
 /** The host name of the scheduler's machine according to the state, if that is not this machine. */
 function hostElsewhere(id: string, commands: StackState["commands"]): string | undefined {
-  const scheduler = commands.find(({ urn }) => urn.endsWith("$command:local:Command::scheduler"));
-  const found = schedulerOutput.safeParse(parsed(scheduler?.stdout)).data;
+  const found = schedulerOutput.safeParse(parsed(commandNamed(commands, "scheduler")?.stdout)).data;
   const claim = readClaim(installationPaths(id));
   if (found === undefined || found.host === hostname() || claim?.isAdopted === true) return undefined;
   return found.machine !== undefined && found.machine === claim?.machine ? undefined : found.host;

@@ -53,6 +53,11 @@ export function isCommand(urn: string): boolean {
   return /[:$]command:local:Command::[^:]*$/.test(urn);
 }
 
+/** The state of the Command of that name; undefined if there is none. */
+export function commandNamed(commands: readonly CommandState[], name: string): CommandState | undefined {
+  return commands.find(({ urn }) => urn.endsWith(`::${name}`));
+}
+
 function commandsIn(all: z.infer<typeof resourceList>): CommandState[] {
   return all
     .filter(({ urn }) => isCommand(urn))
