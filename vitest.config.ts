@@ -13,7 +13,12 @@ const isolated = ["test/unit/**/*.isolated.test.ts"];
 const project = (
   name: string,
   testTimeout: number,
-  more: { include?: string[]; exclude?: string[]; isolate?: boolean; experimental?: { viteModuleRunner: boolean } } = {},
+  more: {
+    include?: string[];
+    exclude?: string[];
+    isolate?: boolean;
+    experimental?: { viteModuleRunner: boolean };
+  } = {},
 ) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...more, testTimeout, hookTimeout: testTimeout },
