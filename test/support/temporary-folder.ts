@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statfsSync,
 } from "node:fs";
@@ -14,7 +15,7 @@ import { join } from "node:path";
 import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
 
 const MEMORY = "/dev/shm";
-const PREFIX = "changelings-tests-";
+const PREFIX = `changelings-tests-${processNamespace()}-`;
 const GB = 2 ** 30;
 
 /**
@@ -38,6 +39,15 @@ export function keepTemporaryFilesInMemory(env: NodeJS.ProcessEnv = process.env)
   chmodSync(folder, 0o711);
   env["TMPDIR"] = folder;
   return () => remove(folder);
+}
+
+/** A run in a container may share the memory, but sees other processes: it can't tell whether this one still runs. */
+function processNamespace(): string {
+  try {
+    return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "";
+  } catch {
+    return ""; // not Linux
+  }
 }
 
 function remove(folder: string): string[] {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readlinkSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { keepTemporaryFilesInMemory } from "../../support/temporary-folder.ts";
 
@@ -14,14 +14,19 @@ test("a folder in memory is removed at the end with its programs, as are those o
   skip,
 }) => {
   const { pid: dead } = spawnSync("true");
-  const leftover = `/dev/shm/changelings-tests-${dead}-leftover`;
-  const ofThisProcess = `/dev/shm/changelings-tests-${process.pid}-live`;
+  const link = "/proc/self/ns/pid";
+  const namespace = existsSync(link) ? /\d+/.exec(readlinkSync(link))?.[0] : "";
+  const leftover = `/dev/shm/changelings-tests-${namespace}-${dead}-leftover`;
+  const ofThisProcess = `/dev/shm/changelings-tests-${namespace}-${process.pid}-live`;
+  // It may run there.
+  const ofAContainer = `/dev/shm/changelings-tests-1-${dead}-live`;
+  const folders = [leftover, ofThisProcess, ofAContainer];
   const settings: NodeJS.ProcessEnv = {};
   try {
-    for (const folder of [leftover, ofThisProcess]) mkdirSync(folder);
+    for (const folder of folders) mkdirSync(folder);
     const remove = keepTemporaryFilesInMemory(settings);
     if (remove === undefined) skip("this machine does not have 8 GB of free memory, or no /dev/shm for programs");
-    expect([existsSync(leftover), existsSync(ofThisProcess)]).toEqual([false, true]);
+    expect(folders.map((folder) => existsSync(folder))).toEqual([false, true, true]);
     const folder = settings["TMPDIR"] ?? "";
     mkdirSync(`${folder}/a/b`, { recursive: true });
     const env = { PATH: process.env["PATH"], HOME: `${folder}/a` };
@@ -32,6 +37,6 @@ test("a folder in memory is removed at the end with its programs, as are those o
     expect(await ended).toEqual([null, "SIGKILL"]);
     expect(existsSync(folder)).toBe(false);
   } finally {
-    for (const folder of [leftover, ofThisProcess]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
 });
