@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
 
 const MEMORY = "/dev/shm";
-const PREFIX = `changelings-tests-${processNamespace()}-`;
+const PREFIX = `changelings-tests-pid${processNamespace()}-`;
 const GB = 2 ** 30;
 
 /**

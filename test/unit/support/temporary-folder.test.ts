@@ -16,10 +16,10 @@ test("a folder in memory is removed at the end with its programs, as are those o
   const { pid: dead } = spawnSync("true");
   const link = "/proc/self/ns/pid";
   const namespace = existsSync(link) ? /\d+/.exec(readlinkSync(link))?.[0] : "";
-  const leftover = `/dev/shm/changelings-tests-${namespace}-${dead}-leftover`;
-  const ofThisProcess = `/dev/shm/changelings-tests-${namespace}-${process.pid}-live`;
+  const leftover = `/dev/shm/changelings-tests-pid${namespace}-${dead}-leftover`;
+  const ofThisProcess = `/dev/shm/changelings-tests-pid${namespace}-${process.pid}-live`;
   // It may run there.
-  const ofAContainer = `/dev/shm/changelings-tests-1-${dead}-live`;
+  const ofAContainer = `/dev/shm/changelings-tests-pid1-${dead}-live`;
   const folders = [leftover, ofThisProcess, ofAContainer];
   const settings: NodeJS.ProcessEnv = {};
   try {
