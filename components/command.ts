@@ -58,7 +58,7 @@ export function scriptCommand(name: string, args: ScriptCommandArgs, opts: pulum
     },
     pulumi.mergeOptions(opts, { ...quiet, additionalSecretOutputs: ["stdout", "stderr"] }),
   );
-  failOnce(command);
+  failOnce(name, command);
   return command;
 }
 
@@ -103,13 +103,25 @@ const notApplied = perRun(() => {
  * But the program must fail: otherwise the engine removes resources that are no longer declared, although their
  * replacements may have failed. An error thrown in an output's callback fails the program.
  */
-function failOnce(command: Command): void {
+function failOnce(name: string, command: Command): void {
   // Looked up here, because a later failure may occur outside of this run's context.
   const error = notApplied();
   for (const output of Object.values(command)) if (pulumi.Output.isInstance(output)) pulumi.recover(output, () => {});
-  pulumi.recover(command.urn, () => {
+  pulumi.recover(command.urn, (failure) => {
+    explainDependents(name, failure);
     throw error;
   });
+}
+
+/**
+ * What depends on a failed Command fails with the Command's own error, which nothing can handle: the SDK throws it again
+ * while it prepares the dependent. It would print it as an exception of the program, and prints a RunError in words.
+ */
+function explainDependents(name: string, failure: unknown): void {
+  // A dependent fails with the error of the Command that failed first.
+  if (!(failure instanceof Error) || pulumi.RunError.isInstance(failure)) return;
+  const message = `what depends on ${name} was not applied either`;
+  Object.assign(failure, new pulumi.RunError(message), { message, stack: message });
 }
 
 function defined(environment: ScriptCommandArgs["environment"]): Record<string, pulumi.Input<string>> {

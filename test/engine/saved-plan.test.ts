@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs"
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { schedulerState } from "../../components/cron/local/state.ts";
+import { secretsPath } from "../../components/secrets/installed.ts";
 import { makeTestStack, type TestStack } from "./test-stack.ts";
 
 const fleet = (schedule: string, ...names: string[]) => `
@@ -15,7 +16,7 @@ ${names.map((name) => `[changelings.${name}]`).join("\n")}
 describe("an update by a saved plan", () => {
   let test: TestStack;
   beforeAll(async () => {
-    test = makeTestStack();
+    test = makeTestStack({ EPSILON: "value" });
     test.declare(fleet("0 3 * * *", "alpha", "beta"));
     const { code, stdout, stderr } = await test.up();
     expect(code, stdout + stderr).toBe(0);
@@ -72,11 +73,13 @@ describe("an update by a saved plan", () => {
     }
   });
 
-  it("fails with each reason once and no stack, and then removes nothing", async () => {
-    test.declare(fleet("15 6 * * *", "alpha", "delta", "epsilon"));
+  it("fails with each reason once and no stack, also for what depends on it, and then removes nothing", async () => {
+    const secret = `[changelings.epsilon]\nsecrets = ["EPSILON"]`;
+    test.declare(fleet("15 6 * * *", "alpha", "delta", "epsilon").replace("[changelings.epsilon]", secret));
     // The former repairs left nothing to repair.
     expect(await save()).not.toMatch(/DRIFT *: "[^"]+"/);
-    for (const name of ["delta", "epsilon"]) mkdirSync(job(name), { recursive: true, mode: 0o700 });
+    const inTheWay = [job("delta"), secretsPath(test.paths, "epsilon")];
+    for (const path of inTheWay) mkdirSync(path, { recursive: true, mode: 0o700 });
     const { code, stdout, stderr } = await apply();
     const said = stdout + stderr;
     expect(code).not.toBe(0);
@@ -84,9 +87,10 @@ describe("an update by a saved plan", () => {
     expect(summary.match(/error: .*delta\.json/g)).toHaveLength(1);
     expect(summary.match(/error: .*epsilon\.json/g)).toHaveLength(1);
     expect(summary.match(/not everything could be applied/g)).toHaveLength(1);
+    expect(summary.match(/what depends on epsilon-secrets was not applied either/g)).toHaveLength(1);
     expect(said).not.toMatch(/failed to register|unhandled|^\s+at /m);
     expect(existsSync(job("gamma"))).toBe(true);
-    for (const name of ["delta", "epsilon"]) rmdirSync(job(name));
+    for (const path of inTheWay) rmdirSync(path);
     await save();
     await succeed();
     expect(await test.preview()).toEqual({});
