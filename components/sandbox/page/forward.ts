@@ -25,9 +25,11 @@ export interface Identity {
 const passed = ["accept", "content-type", "content-length", "transfer-encoding", "last-event-id"] as const;
 
 /**
- * Forwards a request to the session service, and the response to the browser. Calls `onUnreachable` if there is none.
+ * Forwards a request to the session service, and the response to the browser.
  *
  * @param path with its query
+ * @param on.accepted called if the service accepts the request, and with it its token
+ * @param on.unreachable called if the service does not respond
  */
 export function forward(
   service: Pick<ServiceFile, "url">,
@@ -37,7 +39,7 @@ export function forward(
     path,
     identity,
   }: { request: IncomingMessage; response: ServerResponse; path: string; identity: Identity },
-  onUnreachable: () => void,
+  on: { readonly accepted: () => void; readonly unreachable: () => void },
 ): void {
   const headers: Record<string, string> = { authorization: `Bearer ${identity.token}` };
   for (const name of passed) {
@@ -49,7 +51,9 @@ export function forward(
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
   const outgoing = send(url, { method: request.method, headers, agent: false }, (incoming) => {
     const type = incoming.headers["content-type"] ?? "application/json";
-    response.writeHead(incoming.statusCode ?? 502, { "content-type": type });
+    const { statusCode = 502 } = incoming;
+    if (statusCode < 400) on.accepted();
+    response.writeHead(statusCode, { "content-type": type });
     // The first bytes of an event stream may come much later.
     response.flushHeaders();
     incoming.on("error", () => response.destroy());
@@ -57,7 +61,7 @@ export function forward(
   });
   outgoing.on("error", () => {
     if (response.headersSent) response.destroy();
-    else onUnreachable();
+    else on.unreachable();
   });
   response.once("close", () => outgoing.destroy());
   request.pipe(outgoing);

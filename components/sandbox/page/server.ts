@@ -6,6 +6,7 @@ import * as z from "zod/mini";
 import { writePrivateFile } from "../../host/files.ts";
 import type { Log } from "../../host/log.ts";
 import { asError } from "../../lib/as-error.ts";
+import { limitWaiting, type WaitingConnections } from "../../lib/waiting-connections.ts";
 import type { ErrorCode, ServiceFile } from "../sessions/protocol.ts";
 import { assetAt, pageHeaders } from "./assets.ts";
 import { Codes, signingKey } from "./codes.ts";
@@ -51,12 +52,13 @@ export async function startPage({ folder, service, settings = {}, log }: PageOpt
   const open = new OpenResponses(logins);
   const { publicUrl } = settings;
   const server = createServer((request, response) => {
-    handle({ codes, logins, open, service, publicUrl }, request, response).catch((error: unknown) => {
+    handle({ codes, logins, open, waiting, service, publicUrl }, request, response).catch((error: unknown) => {
       log?.(`the page failed: ${asError(error).message}`);
       if (response.headersSent) response.destroy();
       else refuse(response, 500, "failed", "the page's server failed; the log of the session service says why");
     });
   });
+  const waiting = limitWaiting(server);
   const port = await (settings.port === undefined
     ? listenAgain(server, portOf(readPageFile(folder)))
     : listenOn(server, settings.port)
@@ -85,6 +87,7 @@ type Parts = Pick<PageOptions, "service"> & {
   readonly codes: Codes;
   readonly logins: Logins;
   readonly open: OpenResponses;
+  readonly waiting: WaitingConnections;
 };
 
 async function handle(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -107,7 +110,7 @@ async function handle(parts: Parts, request: IncomingMessage, response: ServerRe
 }
 
 async function handleApi(
-  { codes, logins, open, service }: Parts,
+  { codes, logins, open, waiting, service }: Parts,
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
@@ -135,9 +138,13 @@ async function handleApi(
   if (person === undefined && isLoginToken(token)) {
     return refuse(response, 401, "unauthorized", "this login has ended");
   }
-  if (person !== undefined) open.add(token, response);
+  const admit = () => waiting.admitted(request.socket);
+  if (person !== undefined) {
+    open.add(token, response);
+    admit();
+  }
   const identity: Identity = person === undefined ? { token } : { token: running.token, person };
-  forward(running, { request, response, path, identity }, unreachable);
+  forward(running, { request, response, path, identity }, { accepted: admit, unreachable });
 }
 
 /** Whether a page of another origin made the request. It would need a token too. */

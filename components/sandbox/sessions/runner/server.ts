@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { text as textOf } from "node:stream/consumers";
 import type { Log } from "../../../host/log.ts";
+import { limitWaiting, type WaitingConnections } from "../../../lib/waiting-connections.ts";
 import { type ErrorCode, sessionId } from "../protocol.ts";
 import { runKey, runRequest } from "../runner-protocol.ts";
 import type { Runs } from "./runs.ts";
@@ -21,7 +22,8 @@ export interface RunnerServerOptions {
 
 /** Listens for the worker's requests on a free port of loopback. */
 export async function startRunnerServer(options: RunnerServerOptions): Promise<{ server: Server; port: number }> {
-  const server = createServer((request, response) => void answer(options, request, response));
+  const server = createServer((request, response) => void answer({ ...options, waiting }, request, response));
+  const waiting = limitWaiting(server);
   // A run may take hours.
   server.requestTimeout = 0;
   await new Promise<void>((resolve, reject) => {
@@ -33,10 +35,15 @@ export async function startRunnerServer(options: RunnerServerOptions): Promise<{
   return { server, port };
 }
 
-async function answer(options: RunnerServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  { waiting, ...options }: RunnerServerOptions & { readonly waiting: WaitingConnections },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   try {
     if (!isAuthorized(request, options.secret))
       return refuse(response, "unauthorized", "the request does not contain the runner's secret");
+    waiting.admitted(request.socket);
     await route(options, request, response);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -95,7 +95,7 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
     log(`${method} ${url.split("?", 1)[0]} failed: ${reason}`);
   };
   const answerRequest = (req: IncomingMessage, res: ServerResponse) => {
-    connections.requested(req.socket);
+    connections.waiting.requested(req.socket);
     const decision = decide(context, { req, isUpgrade: false });
     audit.request(req, res, clientOf(decision));
     if (decision === "main pages") answerByMainPages(mainPages, req, res);
@@ -133,11 +133,11 @@ export async function createForwardingServer(parts: ForwardingServerParts): Prom
       socket.destroy();
     }
   };
-  server.on("connection", (socket) => connections.opened(socket));
+  server.on("connection", (socket) => connections.waiting.opened(socket));
   server.on("request", onRequest).on("checkContinue", onRequest).on("upgrade", onUpgrade);
   const listening = await listen(server, config);
   const overdue = setInterval(() => connections.endOver(access.isOver), endOverMs).unref();
-  const large = setInterval(() => connections.endLarge(), endLargeMs).unref();
+  const large = setInterval(() => connections.waiting.endLarge(), endLargeMs).unref();
   const { port } = listening;
   addresses = addressesOf(config, port);
   server.on("error", (error) => log(`the server has a problem: ${error.message}`));

@@ -1,9 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { waitingLimits } from "../../../../components/lib/waiting-connections.ts";
 import { Codes, codeMs, newCode } from "../../../../components/sandbox/page/codes.ts";
 import { Logins } from "../../../../components/sandbox/page/logins.ts";
 import { readPageFile } from "../../../../components/sandbox/page/page-file.ts";
@@ -13,6 +15,7 @@ import type { PageSettings } from "../../../../components/sandbox/page/settings.
 import { guestUrl, pageUrl } from "../../../../components/sandbox/page/url.ts";
 import type { ServiceFile } from "../../../../components/sandbox/sessions/protocol.ts";
 import { type FakeSessions, startFakeSessions } from "../../../support/fake-sessions.ts";
+import { flood } from "../../../support/flood.ts";
 
 let folder: string;
 let service: FakeSessions;
@@ -333,4 +336,30 @@ describe("with a port and a public URL", () => {
     );
     expect(() => pageUrl(folder, { person: "Mira" })).toThrow("the page of the sessions is not served here");
   });
+});
+
+it("limits connections without a login, and keeps those with one and those of guests", async () => {
+  const token = await login();
+  const port = Number(new URL(page.url).port);
+  // The service knows this token, and the page does not: as one of a guest.
+  const visitors = [token, service.file.token].map((each) => {
+    const visitor = connect(port, "127.0.0.1").setEncoding("utf8");
+    const seen = { answers: 0, visitor, ask: () => visitor.write(head(each)) };
+    visitor.on("data", (received: string) => {
+      seen.answers += received.match(/HTTP\/1\.1 200/g)?.length ?? 0;
+    });
+    return seen;
+  });
+  const answers = (expected: number) =>
+    Promise.all(visitors.map((each) => expect.poll(() => each.answers, { timeout: 10_000 }).toBe(expected)));
+  const head = (each: string) =>
+    `GET /api/sessions HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${each}\r\n\r\n`;
+  for (const each of visitors) each.ask();
+  await answers(1);
+  using crowd = await flood(port, waitingLimits.most + 20, "GET / HTTP/1.1\r\n");
+  await expect.poll(crowd.open, { timeout: 10_000 }).toBe(waitingLimits.most);
+  for (const each of visitors) each.ask();
+  await answers(2);
+  expect((await ask("/")).status).toBe(200);
+  for (const { visitor } of visitors) visitor.destroy();
 });

@@ -2,13 +2,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { waitingLimits } from "../../../../components/lib/waiting-connections.ts";
 import type { SandboxManager } from "../../../../components/sandbox/manager.ts";
 import type { RunningSandbox } from "../../../../components/sandbox/running-sandbox.ts";
 import { Records } from "../../../../components/sandbox/sessions/runner/records.ts";
 import { Runs } from "../../../../components/sandbox/sessions/runner/runs.ts";
 import { Sandboxes } from "../../../../components/sandbox/sessions/runner/sandboxes.ts";
+import { startRunnerServer } from "../../../../components/sandbox/sessions/runner/server.ts";
 import type { RunLine, RunRequest } from "../../../../components/sandbox/sessions/runner-protocol.ts";
 import { sandboxSpec } from "../../../../components/sandbox/spec.ts";
+import { flood } from "../../../support/flood.ts";
 
 const session = "0123456789abcdef0123";
 const spec = sandboxSpec.parse({
@@ -190,4 +193,16 @@ it("takes over the records of a version whose sandboxes did not sleep", () => {
   expect(taken.session(session)).toMatchObject({ sandbox: "sbx-1", is_asleep: 0 });
   expect([taken.expired(new Date()), taken.idle(new Date(Date.now() + 1e9))]).toEqual([[session], []]);
   taken.close();
+});
+
+it("limits connections without the runner's secret", async () => {
+  const { runs, sandboxes } = runner();
+  const { server, port } = await startRunnerServer({ runs, sandboxes, secret: "s".repeat(64), log: () => {} });
+  try {
+    using crowd = await flood(port, waitingLimits.most + 20, "GET / HTTP/1.1\r\n");
+    await expect.poll(crowd.open, { timeout: 10_000 }).toBe(waitingLimits.most);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });

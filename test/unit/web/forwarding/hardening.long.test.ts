@@ -3,8 +3,9 @@ import { createServer } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
-import { waitingLimits } from "../../../../components/web/forwarding/program/connections.ts";
+import { waitingLimits } from "../../../../components/lib/waiting-connections.ts";
 import { createForwardingServer } from "../../../../components/web/forwarding/program/server.ts";
+import { flood } from "../../../support/flood.ts";
 import { ada, agentsOf, enter, hostOf, json, linked, navigation, openSite } from "../../../support/forwarding-site.ts";
 
 describe("the Host", () => {
@@ -177,25 +178,6 @@ describe("a missing body", () => {
 });
 
 describe("connections without a login", () => {
-  /** Opens connections that each send a text and then wait. */
-  async function flood(port: number, count: number, text: string) {
-    const sockets = await Promise.all(
-      Array.from({ length: count }, async () => {
-        const socket = connect(port, "127.0.0.1");
-        socket.on("error", () => {}).resume();
-        await once(socket, "connect");
-        socket.write(text);
-        return socket;
-      }),
-    );
-    return {
-      open: () => sockets.filter(({ closed }) => !closed).length,
-      [Symbol.dispose]: () => {
-        for (const socket of sockets) socket.destroy();
-      },
-    };
-  }
-
   it("are limited, and don't keep out those with one", async () => {
     await using site = await openSite();
     const { port } = site.server;
