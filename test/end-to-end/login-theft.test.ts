@@ -249,6 +249,19 @@ describe("a ticket", () => {
   });
 });
 
+test("the browser runs the pages of two sites in two processes", async () => {
+  await click("bob");
+  await page.evaluate(`new Promise((resolve) => {
+    const src = "http://localhost:${portOf(thief)}/";
+    document.body.append(Object.assign(document.createElement("iframe"), { src, onload: resolve }));
+  })`);
+  const [own, foreign] = page.frames();
+  if (own === undefined || foreign === undefined) throw new Error("there is no frame");
+  // Only a frame in a process of its own has a session of its own.
+  await (await person.context.newCDPSession(foreign)).detach();
+  expect(own).toBe(page.mainFrame());
+});
+
 describe("the servers of one agent", () => {
   const fetched = (url: string) => {
     const ask = `fetch(${JSON.stringify(url)}, { credentials: "include", headers: { "x-own": "1" } })`;

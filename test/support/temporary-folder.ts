@@ -15,7 +15,8 @@ import { join } from "node:path";
 import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
 
 const MEMORY = "/dev/shm";
-const PREFIX = `changelings-tests-pid${processNamespace()}-`;
+// Short, because Chromium's socket, four folders below, may have a path of 107 characters.
+const PREFIX = `changelings-${processNamespace()}-`;
 const GB = 2 ** 30;
 
 /**

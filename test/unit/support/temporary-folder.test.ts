@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readlinkSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { keepTemporaryFilesInMemory } from "../../support/temporary-folder.ts";
 
@@ -16,10 +17,10 @@ test("a folder in memory is removed at the end with its programs, as are those o
   const { pid: dead } = spawnSync("true");
   const link = "/proc/self/ns/pid";
   const namespace = existsSync(link) ? /\d+/.exec(readlinkSync(link))?.[0] : "";
-  const leftover = `/dev/shm/changelings-tests-pid${namespace}-${dead}-leftover`;
-  const ofThisProcess = `/dev/shm/changelings-tests-pid${namespace}-${process.pid}-live`;
+  const leftover = `/dev/shm/changelings-${namespace}-${dead}-leftover`;
+  const ofThisProcess = `/dev/shm/changelings-${namespace}-${process.pid}-live`;
   // It may run there.
-  const ofAContainer = `/dev/shm/changelings-tests-pid1-${dead}-live`;
+  const ofAContainer = `/dev/shm/changelings-1-${dead}-live`;
   const folders = [leftover, ofThisProcess, ofAContainer];
   const settings: NodeJS.ProcessEnv = {};
   try {
@@ -28,6 +29,9 @@ test("a folder in memory is removed at the end with its programs, as are those o
     if (remove === undefined) skip("this machine does not have 8 GB of free memory, or no /dev/shm for programs");
     expect(folders.map((folder) => existsSync(folder))).toEqual([false, true, true]);
     const folder = settings["TMPDIR"] ?? "";
+    // The longest path of a socket below it, with the longest pid, must fit in what the kernel takes.
+    const socket = join(folder, "browser-123456/org.chromium.Chromium.123456/SingletonSocket");
+    expect(socket.length - String(process.pid).length + 7).toBeLessThan(108);
     mkdirSync(`${folder}/a/b`, { recursive: true });
     const env = { PATH: process.env["PATH"], HOME: `${folder}/a` };
     const child = spawn("sleep", ["600"], { env });

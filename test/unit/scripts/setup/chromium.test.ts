@@ -19,28 +19,53 @@ describe("Chromium", () => {
     await expect(findChromium()).rejects.toThrow("CHROMIUM is /nonexistent/chromium, which is not a program");
   });
 
-  test.each(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])(
-    "is found as %s",
-    async (name) => {
-      machine.program("apt-get", "exit 9");
-      const path = machine.program(name);
-      expect(await findChromium()).toBe(path);
-    },
-  );
+  test.each([
+    ...["chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser"],
+    ...["google-chrome", "google-chrome-stable"],
+  ])("is found as %s", async (name) => {
+    machine.program("apt-get", "exit 9");
+    const path = machine.program(name);
+    expect(await findChromium()).toBe(path);
+  });
 
-  test("is installed by root on Debian", async () => {
-    asUser(0);
-    const made = `printf '#!/bin/sh\\n' > ${machine.bin}/chromium; chmod 755 ${machine.bin}/chromium`;
+  test("is the headless shell if there is a whole browser too", async () => {
+    machine.program("chromium");
+    const shell = machine.program("chromium-headless-shell");
+    expect(await findChromium()).toBe(shell);
+  });
+
+  /** An apt-get that has one package. */
+  const apt = (has: string): void => {
+    const made = `printf '#!/bin/sh\n' > ${machine.bin}/${has}; chmod 755 ${machine.bin}/${has}`;
+    const install = `case "$*" in update | *download-only*) ;; *) ${made} ;; esac`;
     machine.program(
       "apt-get",
       `echo "$*" >> ${machine.folder}/calls`,
-      `case "$*" in *download-only*) ;; *) ${made} ;; esac`,
+      `case "$*" in update | *" ${has}") ;; *) exit 100 ;; esac`,
+      install,
     );
-    expect(await findChromium()).toBe(join(machine.bin, "chromium"));
+  };
+
+  test("is installed by root on Debian, as headless shell where there is one", async () => {
+    asUser(0);
+    apt("chromium-headless-shell");
+    expect(await findChromium()).toBe(join(machine.bin, "chromium-headless-shell"));
     expect(readFileSync(join(machine.folder, "calls"), "utf8").trimEnd().split("\n")).toEqual([
-      "install -y --no-install-recommends --download-only chromium",
-      "install -y --no-install-recommends chromium",
+      "install -y --no-install-recommends --download-only chromium-headless-shell",
+      "install -y --no-install-recommends chromium-headless-shell",
     ]);
+  });
+
+  test("is installed as whole browser where there is no headless shell", async () => {
+    asUser(0);
+    apt("chromium");
+    expect(await findChromium()).toBe(join(machine.bin, "chromium"));
+  });
+
+  test("that can't be installed is an error", async () => {
+    asUser(0);
+    machine.program("apt-get", "exit 100");
+    await expect(findChromium()).rejects.toMatchObject({ remedy: "Install with: apt-get install -y chromium" });
   });
 
   test("is not installed elsewhere: the error says how", async () => {
