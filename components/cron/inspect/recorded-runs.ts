@@ -2,7 +2,7 @@ import { asError } from "../../lib/as-error.ts";
 import { warnUnreached } from "../../modal/modal-observation.ts";
 import { type InspectedStack, includesProvider } from "../../stack/inspection.ts";
 import { installedNames } from "../local/installed-files.ts";
-import { readLastRuns, readRuns } from "../local/records.ts";
+import { readLastRuns, readNewestRuns, readRuns } from "../local/records.ts";
 import { type Waiting, waitingOf } from "../local/runs/due-times.ts";
 import type { RunKey, RunsVolume, WhichRuns } from "../modal/remote-runs.ts";
 import type { CronProvider } from "../options.ts";
@@ -17,11 +17,12 @@ export async function recordedRuns(
   modal: CronModalObservation,
   which: WhichRuns,
 ): Promise<RunOnProvider[]> {
-  const local = includesProvider(stack, "local") ? readRuns(stack.paths, which.name) : [];
+  const { name, limit = Number.POSITIVE_INFINITY } = which;
+  const local = includesProvider(stack, "local") ? readNewestRuns(stack.paths, limit, name) : [];
   const remote = await fromModal(modal, ({ readRemoteRuns }, volume, { timeoutSeconds, firing }) =>
     readRemoteRuns(volume, timeoutSeconds, { ...which, firing }),
   );
-  return newestFirst([...on("local", local), ...on("modal", remote)]).slice(0, which.limit);
+  return newestFirst([...on("local", local), ...on("modal", remote)]).slice(0, limit);
 }
 
 /** Due runs on this machine that wait for other runs to end, the longest wait first. */

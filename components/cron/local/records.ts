@@ -77,17 +77,35 @@ export function readRuns(paths: InstallationPaths, name?: string): RecordedRun[]
   return newestFirst(runs);
 }
 
-/** The last run of each changeling. Usually the end of its records is enough, which may be a megabyte long. */
+/** The newest runs of one changeling, or of all together, newest first. */
+export function readNewestRuns(paths: InstallationPaths, limit: number, name?: string): RecordedRun[] {
+  const names = name === undefined ? recordedNames(paths) : [name];
+  return newestFirst(names.flatMap((each) => newestRuns(paths, each, limit))).slice(0, limit);
+}
+
+/** The last run of each changeling. */
 export function readLastRuns(paths: InstallationPaths): RecordedRun[] {
-  return recordedNames(paths).flatMap((name) => {
-    const [recent] = newestFirst(foldRuns([...recentLines(paths, name)].reverse()));
-    return recent ?? newestFirst(foldRuns(readLines(paths, name))).slice(0, 1);
-  });
+  return recordedNames(paths).flatMap((name) => newestRuns(paths, name, 1));
+}
+
+/** Usually the end of the records is enough, which may be a megabyte long. */
+function newestRuns(paths: InstallationPaths, name: string, limit: number): RecordedRun[] {
+  const path = recordsPath(paths, name);
+  for (let bytes = recentBytes; ; bytes *= 4) {
+    const isWhole = bytes >= sizeOf(path);
+    // A run whose first record is not in this part was fired before those in it, and is left out.
+    const runs = foldRuns(isWhole ? readLines(paths, name) : linesIn(readTail(path, bytes)));
+    if (isWhole || runs.length >= limit) return newestFirst(runs).slice(0, limit);
+  }
 }
 
 /** All records of one changeling, oldest first. Lines that are not records (half a line, a manual edit) are skipped. */
 export function readLines(paths: InstallationPaths, name: string): RecordLine[] {
-  return (readTextIfAny(recordsPath(paths, name)) ?? "").split("\n").flatMap((line) => parseLine(line) ?? []);
+  return linesIn(readTextIfAny(recordsPath(paths, name)) ?? "");
+}
+
+function linesIn(text: string): RecordLine[] {
+  return text.split("\n").flatMap((line) => parseLine(line) ?? []);
 }
 
 /** The recent records of one changeling, newest first. */

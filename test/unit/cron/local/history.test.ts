@@ -1,13 +1,29 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { jobDifferences } from "../../../../components/cron/inspect/differences.ts";
 import { writeJob } from "../../../../components/cron/local/installed-files.ts";
-import { appendRecord, readRuns, renameHistory } from "../../../../components/cron/local/records.ts";
+import {
+  appendRecord,
+  readLastRuns,
+  readNewestRuns,
+  readRuns,
+  renameHistory,
+} from "../../../../components/cron/local/records.ts";
 import { removeClones } from "../../../../components/cron/local/remove-clones.ts";
 import { warnOfUnsaved } from "../../../../components/cron/local/unsaved-work.ts";
+import { writePrivateFile } from "../../../../components/host/files.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { writeSecrets } from "../../../../components/secrets/installed.ts";
 import { firstToFire } from "../../../../scripts/changeling/cron/fire-first.ts";
@@ -49,6 +65,49 @@ describe("the history of a local changeling", () => {
     for (const id of ["troll-1", "fairy-2"]) {
       expect(readFileSync(join(paths().runs, "fairy", id, "output.log"), "utf8")).toBe(id);
     }
+  });
+
+  it("has the same newest runs, whether few or all of them are wanted", () => {
+    const at = (minutes: number) => new Date(Date.UTC(2026, 10, 21, 6, minutes)).toISOString();
+    const names = ["troll", "fairy"] as const;
+    for (const [offset, name] of names.entries()) {
+      const lines = Array.from({ length: 400 }, (_, n) => {
+        const common = { at: at(2 * n + offset), changeling: name, id: `${name}-${n}` };
+        const fired = { ...common, event: "fired", cause: { kind: "manual" }, branch: "main", repo: "/repo" };
+        const ended = { ...common, event: "ended", outcome: "failed", reason: "x".repeat(300), commits: [] };
+        // The first run ends last.
+        return [fired, ...(n === 0 ? [] : [ended]), ...(n === 399 ? [{ ...ended, id: `${name}-0` }] : [])];
+      });
+      writePrivateFile(
+        join(paths().records, `${name}.jsonl`),
+        lines
+          .flat()
+          .map((line) => `${JSON.stringify(line)}\n`)
+          .join(""),
+      );
+    }
+    for (const name of [undefined, ...names]) {
+      const all = readRuns(paths(), name);
+      expect(all).toHaveLength(name === undefined ? 800 : 400);
+      for (const limit of [1, 20, 300, 400, 10_000, Number.POSITIVE_INFINITY])
+        expect(readNewestRuns(paths(), limit, name)).toEqual(all.slice(0, limit));
+    }
+    expect(
+      readLastRuns(paths())
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(["fairy-399", "troll-399"]);
+  });
+
+  it("is not read completely for its newest runs", () => {
+    record("troll", "troll-1", "2026-11-21T06:00:00.000Z");
+    record("fairy", "fairy-1", "2026-11-21T06:00:00.000Z");
+    const file = join(paths().records, "troll.jsonl");
+    const text = readFileSync(file, "utf8");
+    // More than Node reads into one string.
+    truncateSync(file, 2 ** 30);
+    appendFileSync(file, `\n${text}`);
+    expect(readNewestRuns(paths(), 1).map(({ id }) => id)).toEqual(["troll-1"]);
   });
 
   it("stays when the last local changeling goes, and the scheduler with it", () => {
