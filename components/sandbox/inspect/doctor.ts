@@ -115,9 +115,12 @@ async function providerCheck(
     const provider = await openProvider(name, { installation, sandboxes: paths.sandboxes });
     // The image of deployed changelings exists, so this builds nothing.
     if (name === "local") for (const spec of own) await provider.prepareImage({ spec });
-    const known = await sessionsWithSandboxes(paths, open);
+    const names = own.map((spec) => spec.name).join(", ");
+    // If the service does not answer, its own check says why.
+    const known = await sessionsWithSandboxes(paths, open).catch(() => undefined);
+    if (known === undefined) return ok(title, `${names}; whether any sandbox is left over is not known`);
     const left = await orphans(provider, installation, (session) => known.has(session));
-    if (left.length === 0) return ok(title, own.map((spec) => spec.name).join(", "));
+    if (left.length === 0) return ok(title, names);
     const ids = left.map(({ id }) => id).join(", ");
     return warning(title, `no session has ${ids}`, `${changelingCommand()} sandbox clean`);
   } catch (error) {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writePrivateFile } from "../../../components/host/files.ts";
 import { type InstallationPaths, installationPaths } from "../../../components/host/installation-paths.ts";
 import { sandboxOf } from "../../../components/sandbox/from-program.ts";
+import { diagnoseSandboxes } from "../../../components/sandbox/inspect/doctor.ts";
 import { writeSandbox } from "../../../components/sandbox/installed.ts";
 import {
   filesOfSnapshot,
@@ -96,6 +97,25 @@ describe("orphans of an installation", () => {
     expect(await removed({ provenOnly: true })).toEqual([ended]);
     rmSync(recordsPath(sessionsFolder(paths)));
     expect(await removed({ provenOnly: true })).toEqual([]);
+  });
+
+  it("are not known to doctor while the service does not answer, which it says once", async () => {
+    service.goAway();
+    const { spec } = sandboxOf("example", { repo: "me/app", isolation: "none" });
+    writeSandbox(paths, { spec, enabled: true, image: "image" });
+    const stack = { name: "dev", installation: "0123456789ab", paths, provider: undefined };
+    const { deployed } = await diagnoseSandboxes(
+      { ...stack, modal: async () => ({ kind: "not_asked" }) },
+      {
+        deep: false,
+        declared: Promise.resolve({ changelings: [], settings: undefined, mngrProfile: undefined, isAbsent: true }),
+        onModal: Promise.resolve(undefined),
+      },
+    );
+    expect(deployed.map(({ name, status }) => [name, status])).toEqual([
+      ["session service", "failed"],
+      ["sandboxes on local", "ok"],
+    ]);
   });
 
   it("exclude a lost session's snapshot, whose place doctor shows", async () => {
