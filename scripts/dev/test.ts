@@ -16,6 +16,7 @@ import { findKubernetesValidate } from "../setup/kubernetes-validate.ts";
 import { setUpPostgres } from "../setup/postgres.ts";
 import { descendantsOf, signalQuietly } from "../setup/processes.mjs";
 import { SetupError, say } from "../setup/progress.mjs";
+import { pruneCache } from "../setup/prune.ts";
 import { explain } from "../setup/run.mjs";
 import { readToolchain } from "../setup/toolchain.mjs";
 import { runChecks } from "./check/checks.ts";
@@ -32,6 +33,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 const { operands: args } = argumentsOf("test");
+// Each run leaves the compiled code of files in temporary folders.
+if (args.length === 0) await pruneCache();
 const checks = args.length === 0 ? await runChecks() : { passed: [], failed: [] };
 
 // A test that needs these would set them up too, but within its timeout and without showing progress.

@@ -58,6 +58,18 @@ export async function installInPlace(folder, make) {
   });
 }
 
+/**
+ * Removes a folder that `installInPlace` created, while no other process creates it.
+ * @param {string} folder
+ */
+export async function removeInstalled(folder) {
+  await withLock(lockName(folder), async () => {
+    // First, so that a folder of which only a part is left does not count.
+    rmSync(join(folder, COMPLETE), { force: true });
+    rmSync(folder, { recursive: true, force: true });
+  });
+}
+
 /** @param {string} folder */
 export function isComplete(folder) {
   return existsSync(join(folder, COMPLETE));

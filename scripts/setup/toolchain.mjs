@@ -1,5 +1,5 @@
 // @ts-check
-import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, resolve, sep } from "node:path";
 import { cacheFolder, checkout, keyOf, platform, versions } from "./cache.mjs";
@@ -87,15 +87,32 @@ export function commandPluginFolder(pulumiHome) {
  */
 export function readToolchain() {
   try {
+    const file = toolchainFile();
     /** @type {Toolchain} */
-    const found = JSON.parse(readFileSync(toolchainFile(), "utf8"));
+    const found = JSON.parse(readFileSync(file, "utf8"));
     const { node, pulumi, python, mngr, modal, pulumiHome, ownPulumiHome: own, needs } = found;
     const paths = [node, pulumi, python, mngr, modal, commandPluginFolder(pulumiHome), ...needs];
     // The official plugin, once installed, replaces the stand-in.
     const isOutdone = own !== null && existsSync(commandPluginFolder(own));
-    return paths.every((path) => existsSync(path)) && !isOutdone ? found : null;
+    if (isOutdone || !paths.every((path) => existsSync(path))) return null;
+    noteUse(file);
+    return found;
   } catch {
     return null; // not recorded, or not in this version's format
+  }
+}
+
+/**
+ * Touches a file of the cache if nobody has within the hour: setup removes what was not used for a day.
+ * @param {string} file
+ */
+function noteUse(file) {
+  const now = new Date();
+  if (now.getTime() - statSync(file).mtimeMs < 3600_000) return;
+  try {
+    utimesSync(file, now, now);
+  } catch {
+    // A cache that this user may only read is pruned by its owner.
   }
 }
 
