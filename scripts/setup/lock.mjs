@@ -28,13 +28,14 @@ const RETRY_MILLISECONDS = 500;
  * @template T
  * @param {string} name
  * @param {() => Promise<T>} work
+ * @param {{ what?: string }} [options] `what` is the holder in words, for a person who waits
  * @returns {Promise<T>}
  */
-export async function withLock(name, work) {
+export async function withLock(name, work, { what = "another setup on this cache" } = {}) {
   const folder = join(cacheFolder(), "locks");
   mkdirSync(folder, { recursive: true });
   const file = join(folder, name);
-  if (!tryLock(file)) await step(`Waiting for another setup on this cache (${holder(file)})`, () => waitFor(file));
+  if (!tryLock(file)) await step(`Waiting for ${what} (${holder(file)})`, () => waitFor(file));
   const heartbeat = setInterval(() => touch(file), HEARTBEAT_SECONDS * 1000);
   heartbeat.unref();
   try {

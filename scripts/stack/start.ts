@@ -8,9 +8,9 @@ import { inspected } from "../changeling/context.ts";
 import { firedFirst } from "../changeling/cron/fire-first.ts";
 import { kindsOn } from "../changeling/kinds.ts";
 import { argumentsOf } from "../setup/arguments.mjs";
-import { withLock } from "../setup/lock.mjs";
-import { ensureDevStack } from "./dev-stack.ts";
+import { devStack, ensureDevStack } from "./dev-stack.ts";
 import { commandsOn, installationOf, pulumi } from "./stack.ts";
+import { withStackLock } from "./stack-lock.ts";
 
 argumentsOf("start");
 try {
@@ -21,23 +21,14 @@ try {
 }
 
 async function start(): Promise<void> {
-  // Of two concurrent starts, the second waits and reuses the first one's stack.
-  const stack = await withLock("dev-stack", async () => ensureDevStack());
-  Object.assign(process.env, commandsOn(stack));
-  const context = inspected({ stack, paths: installationPaths(installationOf(stack)), provider: undefined });
-  say("Applying the fleet (pulumi up) …");
-  // The table below already shows the outputs.
-  const options = [
-    "--yes",
-    "--skip-preview",
-    "--suppress-outputs",
-    ...(process.stdout.isTTY ? [] : ["--non-interactive"]),
-  ];
-  const { code } = await pulumi(stack, ["up", ...options], { capture: false });
+  // Of two concurrent starts, the second waits, and finds what the first one has applied.
+  const code = await withStackLock(devStack(), apply);
   if (code !== 0) {
     process.exitCode = code;
     return;
   }
+  const stack = devStack();
+  const context = inspected({ stack, paths: installationPaths(installationOf(stack)), provider: undefined });
   const first = await firedFirst(context, say);
   say(`${first === undefined ? "" : `\n${first.report}\n`}\n${listText(await listingsOf(context))}\n`);
   // Last, where the user sees it: what to open now.
@@ -47,6 +38,22 @@ async function start(): Promise<void> {
   }
   say(`Edit ~/.changelings/dev/fleet.toml, then: ${changelingCommand()} plan, npm start. Remove it all: npm stop`);
   if (first?.wentWell === false) process.exitCode = 1;
+}
+
+/** @returns the exit code of `pulumi up` */
+async function apply(): Promise<number> {
+  const stack = ensureDevStack();
+  Object.assign(process.env, commandsOn(stack));
+  say("Applying the fleet (pulumi up) …");
+  // The table of the fleet already shows the outputs.
+  const options = [
+    "--yes",
+    "--skip-preview",
+    "--suppress-outputs",
+    ...(process.stdout.isTTY ? [] : ["--non-interactive"]),
+  ];
+  const { code } = await pulumi(stack, ["up", ...options], { capture: false });
+  return code;
 }
 
 function say(text: string): void {

@@ -10,11 +10,12 @@ import { clearDeadLocks } from "./dead-locks.ts";
 import { devFolder, devStack, exampleChangelings, exampleFleet } from "./dev-stack.ts";
 import { leftovers, remaining, removeInstallation } from "./remove-installation.ts";
 import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
+import { withStackLock } from "./stack-lock.ts";
 
 const isData = argumentsOf("stop").values["data"] === true;
 
 try {
-  if (isThere()) await stop();
+  if (isThere()) await withStackLock(devStack(), stop);
   else printText("Nothing to stop: the stack of `npm start` does not exist.\n");
 } catch (error) {
   printNote(`error: ${error instanceof Error ? error.message : error}\n`);

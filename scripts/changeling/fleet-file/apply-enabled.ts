@@ -4,8 +4,8 @@ import type { Verb } from "../../../components/fleet/verbs.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import type { Context } from "../context.ts";
 import { editOf, requireDeclared } from "../kinds.ts";
-import { applyPart, type Part } from "./apply.ts";
-import { plannedEdit, showEdit, writeEdit } from "./edit-fleet.ts";
+import { type Part, writeAndApply } from "./apply.ts";
+import { plannedEdit, showEdit } from "./edit-fleet.ts";
 
 export interface EnabledChange {
   readonly name: string;
@@ -32,9 +32,9 @@ export async function applyEnabled(
   const edit = await plannedEdit(context.stack, [name], editOf(name, change));
   const { provider } = requireDeclared(edit.fleet, name, verb);
   showEdit(edit);
-  writeEdit(edit);
-  await applyPart(
+  await writeAndApply(
     context,
+    edit,
     { names: [name], ...besides(provider) },
     `${edit.file} says that ${name} is ${state}, but it could not be applied, for the reason above\ntry again with: ${changelingCommand()} ${verb} ${name}`,
   );

@@ -1,7 +1,9 @@
 import { commandSuffixes } from "../../../components/kinds.ts";
 import { environmentOfTargets } from "../../../components/stack/targets.ts";
 import { pulumi } from "../../stack/stack.ts";
+import { withStackLock } from "../../stack/stack-lock.ts";
 import type { Context } from "../context.ts";
+import { type PlannedEdit, writeEdit } from "./edit-fleet.ts";
 
 /** The part of a stack that an `up` is limited to. */
 export interface Part {
@@ -14,13 +16,34 @@ export interface Part {
 }
 
 /**
+ * Writes an edit of the fleet file, and applies that part of the stack, while no other command changes it.
+ *
+ * @param whenItFails the resulting state and what the user can do, in words
+ * @param between is called when the edit is written
+ * @throws as `writeEdit`; if it could not be applied; Pulumi has printed why
+ */
+export function writeAndApply(
+  context: Context,
+  edit: PlannedEdit,
+  part: Part,
+  whenItFails: string,
+  between: () => Promise<void> = async () => {},
+): Promise<void> {
+  return withStackLock(context.stack, async () => {
+    writeEdit(edit);
+    await between();
+    await applyPart(context, part, whenItFails);
+  });
+}
+
+/**
  * Applies a part of the stack. The rest stays unchanged, whatever the fleet file says. Pulumi's progress goes to
  * stderr.
  *
  * @param whenItFails the resulting state and what the user can do, in words
  * @throws if it could not be applied; Pulumi has printed why
  */
-export async function applyPart({ stack }: Context, part: Part, whenItFails: string): Promise<void> {
+async function applyPart({ stack }: Context, part: Part, whenItFails: string): Promise<void> {
   const options = ["--yes", "--skip-preview", "--suppress-outputs"];
   const { code } = await pulumi(
     stack,

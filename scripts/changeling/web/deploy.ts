@@ -7,8 +7,8 @@ import { forwardingServerType } from "../../../components/web/command-suffixes.t
 import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { webProviders } from "../../../components/web/options.ts";
 import { answer, type Context, contextOf } from "../context.ts";
-import { applyPart } from "../fleet-file/apply.ts";
-import { confirmed, type PlannedEdit, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
+import { writeAndApply } from "../fleet-file/apply.ts";
+import { confirmed, type PlannedEdit, plannedEdit, showEdit } from "../fleet-file/edit-fleet.ts";
 import { requireDeclared } from "../kinds.ts";
 import { branchOption, examples, pathOption, yesOption } from "../options.ts";
 import { type DeployOptions, declaredTable, freeName, nameOf } from "./declaration.ts";
@@ -57,10 +57,10 @@ ${examples(
         process.exitCode = 1;
         return;
       }
-      writeEdit(edit);
       const { provider } = requireDeclared(edit.fleet, name, "update");
-      await applyPart(
+      await writeAndApply(
         context,
+        edit,
         { names: [name], shared: [forwardingServerType], modal: provider === "modal" },
         `${name} is declared in ${edit.file}, but it could not be applied, for the reason above\n` +
           `try again with: ${changelingCommand()} update ${name}; undo it with: ${changelingCommand()} destroy ${name}`,

@@ -5,8 +5,8 @@ import { printNote } from "../../../components/lib/terminal.ts";
 import { readRecord, type WebRecord } from "../../../components/web/agent/record.ts";
 import { forwardingServerType } from "../../../components/web/command-suffixes.ts";
 import { answer, contextOf } from "../context.ts";
-import { applyPart } from "../fleet-file/apply.ts";
-import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
+import { writeAndApply } from "../fleet-file/apply.ts";
+import { confirmed, plannedEdit, showEdit } from "../fleet-file/edit-fleet.ts";
 import { editOf } from "../kinds.ts";
 import { examples, yesOption } from "../options.ts";
 import { removeRest } from "./remove-rest.ts";
@@ -46,13 +46,15 @@ ${examples("destroy elena", "destroy elena --data", "destroy elena --yes --json"
         return;
       }
       if (!isKeptOnly) {
-        writeEdit(edit);
-        if (isForgotten) await removeRest(context, record, data);
         const failure = `${edit.file} no longer declares ${name}, but it could not be removed, for the reason above`;
-        await applyPart(
+        await writeAndApply(
           context,
+          edit,
           { names: [name], shared: [forwardingServerType] },
           `${failure}\ntry again with: ${again(name, data)}`,
+          async () => {
+            if (isForgotten) await removeRest(context, record, data);
+          },
         );
       }
       if (record !== undefined && !isForgotten) await removeRest(context, record, data);

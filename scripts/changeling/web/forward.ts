@@ -10,8 +10,8 @@ import {
 } from "../../../components/web/forwarding/server-client.ts";
 import { deployedWeb } from "../../../components/web/inspect/list.ts";
 import { answer, type Context, contextOf } from "../context.ts";
-import { applyPart } from "../fleet-file/apply.ts";
-import { plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
+import { writeAndApply } from "../fleet-file/apply.ts";
+import { plannedEdit, showEdit } from "../fleet-file/edit-fleet.ts";
 import { examples } from "../options.ts";
 import { openUrl } from "../terminal/open-url.ts";
 import { table } from "../terminal/table.ts";
@@ -59,9 +59,9 @@ async function ensureRunning(context: Context, port: number | undefined): Promis
   if (edit.fleet.changelings.every(({ kind }) => kind !== "web"))
     throw new Error(`the fleet file declares no web changeling; add one with: ${changelingCommand()} deploy`);
   showEdit(edit);
-  writeEdit(edit);
-  await applyPart(
+  await writeAndApply(
     context,
+    edit,
     { names: [], shared: [forwardingServerType] },
     `the forwarding server could not be started, for the reason above; see: ${changelingCommand()} doctor`,
   );

@@ -8,8 +8,8 @@ import { readRecord } from "../../../components/web/agent/record.ts";
 import { forwardingServerType } from "../../../components/web/command-suffixes.ts";
 import { appliedText, appliedWeb } from "../../../components/web/inspect/applied.ts";
 import { answer, contextOf } from "../context.ts";
-import { applyPart } from "../fleet-file/apply.ts";
-import { confirmed, plannedEdit, showEdit, writeEdit } from "../fleet-file/edit-fleet.ts";
+import { writeAndApply } from "../fleet-file/apply.ts";
+import { confirmed, plannedEdit, showEdit } from "../fleet-file/edit-fleet.ts";
 import { editOf, requireDeclared } from "../kinds.ts";
 import { branchOption, examples, pathOption, yesOption } from "../options.ts";
 import { addPathAsWritten } from "./declaration.ts";
@@ -50,10 +50,10 @@ ${examples("update elena", "update elena --branch next", "update elena --add-pat
         process.exitCode = 1;
         return;
       }
-      writeEdit(edit);
       const before = readRecord(context.paths, name)?.applied?.commit;
-      await applyPart(
+      await writeAndApply(
         context,
+        edit,
         { names: [name], shared: [forwardingServerType], modal: provider === "modal" },
         `${name} could not be updated, for the reason above; try again with: ${changelingCommand()} update ${name}`,
       );
