@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cacheFolder, checkout } from "../../../../scripts/setup/cache.mjs";
+import { ownPulumiHome } from "../../../../scripts/setup/toolchain.mjs";
+import { compileCache } from "../../../support/compile-cache.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -19,7 +21,14 @@ function run(files: Record<string, string>): { status: number | null; lines: str
   const { status, stdout } = spawnSync(process.execPath, [join(checkout, "scripts/dev/test.ts"), "--root", folder], {
     encoding: "utf8",
     // A run inside of a run: it must not take itself for the outer one's worker.
-    env: { PATH: process.env.PATH, HOME: folder, CI: "true", CHANGELINGS_CACHE: cacheFolder() },
+    env: {
+      ...{ PATH: process.env.PATH, HOME: folder, CI: "true", CHANGELINGS_CACHE: cacheFolder() },
+      // By it a run finds its toolchain, instead of looking for each part anew.
+      PULUMI_HOME: ownPulumiHome(),
+      // Its tests don't call mngr.
+      COLD_MNGR: "1",
+      ...compileCache,
+    },
   });
   return { status, lines: stdout.trimEnd().split("\n") };
 }
