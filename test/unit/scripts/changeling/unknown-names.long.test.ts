@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,9 +6,8 @@ import { writePrivateFile } from "../../../../components/host/files.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { writeRecord } from "../../../../components/web/agent/record.ts";
 import { devStack } from "../../../../scripts/stack/dev-stack.ts";
-import { projectFolder } from "../../../../scripts/stack/project.ts";
 import { installationOf } from "../../../../scripts/stack/stack.ts";
-import { compileCache } from "../../../support/compile-cache.ts";
+import { changelingInProcess } from "../../../support/run-in-process.ts";
 
 let home: string;
 beforeEach(() => {
@@ -23,23 +21,14 @@ function pulumi(...script: string[]): void {
 }
 
 /** What a command ends with, the first line of its stderr at most. */
-function changeling(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(projectFolder, "scripts/changeling/changeling.ts"), ...args],
-    {
-      env: {
-        PATH: `${join(home, "bin")}:/usr/bin:/bin`,
-        HOME: home,
-        PULUMI_HOME: home,
-        MODAL_CONFIG_PATH: join(home, "modal.toml"),
-        ...compileCache,
-      },
-      encoding: "utf8",
-    },
-  );
-  const said = stderr.split("\n").find((line) => line.startsWith("error: "));
-  return { status, stdout, said };
+async function changeling(...args: string[]) {
+  const { code, stdout, stderr } = await changelingInProcess(args, {
+    PATH: `${join(home, "bin")}:/usr/bin:/bin`,
+    HOME: home,
+    PULUMI_HOME: home,
+    MODAL_CONFIG_PATH: join(home, "modal.toml"),
+  });
+  return { status: code, stdout, said: stderr.split("\n").find((line) => line.startsWith("error: ")) };
 }
 
 /** Every command that reads a stack; those that edit or apply the fleet file read its settings from Pulumi first. */
@@ -69,28 +58,31 @@ const commands = [
 ];
 
 describe("a stack that does not exist", () => {
-  it.each(commands)("is an error of: %s %s", (...args) => {
+  it.each(commands)("is an error of: %s %s", async (...args) => {
     pulumi(
       `if [ "$1 $2" = "stack ls" ]; then echo '[{"name": "production"}]'; exit 0; fi`,
       `echo "error: no stack named 'prodution' found" >&2; exit 255`,
     );
-    expect(changeling("--stack", "prodution", ...args.filter((each) => each !== undefined))).toEqual({
+    expect(await changeling("--stack", "prodution", ...args.filter((each) => each !== undefined))).toEqual({
       status: 1,
       stdout: "",
       said: 'error: there is no stack "prodution"; did you mean production?',
     });
   });
 
-  it.each(["list", "plan", "validate"])("is an error of %s where nobody is logged in", (name) => {
+  it.each(["list", "plan", "validate"])("is an error of %s where nobody is logged in", async (name) => {
     pulumi("echo 'error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions' >&2; exit 255");
-    expect(changeling("--stack", "production", name)).toMatchObject({
+    expect(await changeling("--stack", "production", name)).toMatchObject({
       status: 1,
       said: 'error: you are not logged in to a Pulumi backend, so the stack "production" can\'t be read',
     });
   });
 
-  it("names npm start where the embedded default was not made", () => {
-    expect(changeling("list")).toMatchObject({ status: 1, said: expect.stringContaining("create it with: npm start") });
+  it("names npm start where the embedded default was not made", async () => {
+    expect(await changeling("list")).toMatchObject({
+      status: 1,
+      said: expect.stringContaining("create it with: npm start"),
+    });
   });
 });
 
@@ -117,11 +109,11 @@ describe("a name that nothing has", () => {
     [["runs", "zzz"], 'no changeling "zzz" is deployed on this stack; deployed are: todo-ledger, chat'],
     [["open", "chatt"], 'no web changeling "chatt" is deployed on this stack; did you mean chat?'],
     [["logs", "gone"], "gone was removed; its repo is kept in /r, and is used again if you declare gone again"],
-  ])("%j: %s", (args, said) => {
-    expect(changeling(...args)).toEqual({ status: 1, stdout: "", said: `error: ${said}` });
+  ])("%j: %s", async (args, said) => {
+    expect(await changeling(...args)).toEqual({ status: 1, stdout: "", said: `error: ${said}` });
   });
 
-  it("is not one that has no runs yet", () => {
-    expect(changeling("runs", "todo-ledger")).toEqual({ status: 0, stdout: "No runs yet.\n", said: undefined });
+  it("is not one that has no runs yet", async () => {
+    expect(await changeling("runs", "todo-ledger")).toEqual({ status: 0, stdout: "No runs yet.\n", said: undefined });
   });
 });
