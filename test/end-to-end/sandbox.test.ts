@@ -14,6 +14,7 @@ import { devFolder, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { installationOf, pulumi, type Stack } from "../../scripts/stack/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
+import { changelingInProcess } from "../support/run-in-process.ts";
 import { type Program, runScript } from "../support/run-script.ts";
 
 const secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
@@ -25,7 +26,8 @@ let stack: Stack;
 let pagePort: number;
 
 const run = (script: Program, ...args: string[]) => runScript(script, args, env);
-const sandbox = (...args: string[]) => run("changeling", "sandbox", ...args);
+const changeling = (...args: string[]) => changelingInProcess(args, env);
+const sandbox = (...args: string[]) => changeling("sandbox", ...args);
 
 async function answerOf(...args: string[]) {
   const { code, stdout, stderr } = await sandbox(...args, "--json");
@@ -89,10 +91,10 @@ afterAll(async () => {
 
 describe("changeling sandbox, on this machine", () => {
   it("starts a session with the stub, which answers to the letter of the specification", async () => {
-    const started = await sandbox("start", "example");
+    const started = await run("changeling", "sandbox", "start", "example");
     expect(started.code, started.stderr).toBe(0);
     expect(started.stdout).toMatch(/^session [0-9a-f]{20} of example is ready on branch main\n/);
-    const { code, stdout } = await sandbox("send", "example", "List files in repository");
+    const { code, stdout } = await run("changeling", "sandbox", "send", "example", "List files in repository");
     expect(code).toBe(0);
     expect(stdout).toBe(
       "[STUB RESPONSE]\nReceived prompt: List files in repository\nContext: repo=local/app, branch=main\nWould execute task here once real agent runtime is plugged in.\n",
@@ -197,15 +199,18 @@ describe("changeling sandbox, on this machine", () => {
     expect(await as(invited.token)).toMatchObject({ you: { name: "Jonas", role: "guest" } });
     await answerOf("revoke", "shell", "Jonas");
     expect(await as(invited.token)).toMatchObject({ error: { code: "unauthorized" } });
-    const { stdout: revoked } = await run("changeling", "revoke", "--all");
-    expect(revoked).toBe("All logins are ended. New login URLs: changeling sandbox login-url\n");
+    const { stdout: revoked, stderr } = await changeling("revoke", "--all");
+    expect({ revoked, stderr }).toEqual({
+      revoked: "All logins are ended. New login URLs: changeling sandbox login-url\n",
+      stderr: "",
+    });
     expect(await as(token)).toMatchObject({ error: { code: "unauthorized" } });
     const reach = `node -e 'fetch("${origin}/").then(() => console.log("reached"), () => console.log("refused"))'`;
     expect((await sandbox("send", "shell", reach)).stdout).toBe("refused\n");
   });
 
   it("is listed with its sessions", async () => {
-    const { stdout } = await run("changeling", "list");
+    const { stdout } = await changeling("list");
     expect(stdout).toMatch(/NAME +REPOSITORY +RUNTIME +SESSIONS\nexample +local\/app +stub +1, newest running/);
     const sessions = await answerOf("list");
     expect(sessions.map(({ changeling }: { changeling: string }) => changeling).sort()).toEqual(["example", "shell"]);
@@ -213,7 +218,7 @@ describe("changeling sandbox, on this machine", () => {
 
   it("is checked by doctor", async () => {
     const checks = async () => {
-      const { stdout } = await run("changeling", "doctor", "--json");
+      const { stdout } = await changeling("doctor", "--json");
       const all: { name: string; status: string }[] = JSON.parse(stdout);
       return Object.fromEntries(all.map(({ name, status }) => [name, status]));
     };
@@ -223,7 +228,9 @@ describe("changeling sandbox, on this machine", () => {
 
   it("survives a kill of the service: nothing is lost, and the next prompt is executed", async () => {
     const { pid } = sessionsState(installationPaths(installationOf(stack), home));
-    process.kill(pid ?? 0, "SIGKILL");
+    // Without an id, 0 would be this process's group.
+    expect(pid).toBeGreaterThan(1);
+    process.kill(pid ?? Number.NaN, "SIGKILL");
     expect((await sandbox("send", "shell", "cat /tmp/later")).stdout).toBe("later\n");
     const { people, messages } = await answerOf("show", "shell");
     expect(messages).toBeGreaterThan(4);
