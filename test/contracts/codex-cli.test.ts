@@ -143,7 +143,7 @@ it("ends the tool's processes when it is cancelled, and leaves the conversation 
   const running = runtime.execute(`my name is Ada\n${shell("tail -f /dev/null")}\n@@say never`, context, {
     signal: controller.signal,
     onEvent(event) {
-      if (event.type === "tool_call") setTimeout(() => controller.abort(), 500);
+      if (event.type === "tool_call") void sandbox.runs("tail -f /dev/null").then(() => controller.abort());
     },
   });
   await expect(running).rejects.toMatchObject({ code: "cancelled" });

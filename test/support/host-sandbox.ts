@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ExecEnd, type ExecOptions, type Sandbox, SandboxGone } from "../../components/sandbox/provider.ts";
 
 /** A sandbox that confines nothing: its programs run on this machine, in a home of their own. */
@@ -13,6 +14,8 @@ export interface HostSandbox extends Sandbox, AsyncDisposable {
   readonly execs: readonly { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> }[];
   /** The ids of its live processes. */
   processes(): number[];
+  /** Waits until one of its live processes has this command line. */
+  runs(command: string): Promise<void>;
 }
 
 /** @param path its PATH */
@@ -39,6 +42,9 @@ export function hostSandbox(path: string): HostSandbox {
     repoPath,
     execs,
     processes: () => processes(),
+    async runs(command) {
+      while (!processes().some((pid) => commandOf(pid) === command)) await sleep(20);
+    },
     async exec(argv, options) {
       if (isGone) throw new SandboxGone(folder);
       execs.push({ argv, env: options.env ?? {} });
@@ -115,6 +121,14 @@ function processesWith(folder: string, run: string): number[] {
       }
     })
     .map(Number);
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
+  } catch {
+    return "";
+  }
 }
 
 function kill(pids: readonly number[]): void {
