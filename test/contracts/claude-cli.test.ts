@@ -1,8 +1,12 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RuntimeEvent } from "../../components/sandbox/runtimes/runtime.ts";
+import { agentPath } from "../support/agent-clis.ts";
+import { type ClaudeRecording, recordClaude } from "../support/claude-recording.ts";
 import { filesHolding } from "../support/files-holding.ts";
-import { apiKey, context, execute, mcpEcho, only, RuntimeLab, said } from "../support/runtime-lab.ts";
+import type { HostSandbox } from "../support/host-sandbox.ts";
+import { apiKey, context, type Executed, execute, mcpEcho, only, RuntimeLab, said } from "../support/runtime-lab.ts";
 
 const lab = new RuntimeLab("claude");
 
@@ -27,36 +31,13 @@ describe("the real Claude Code CLI", () => {
     expect(lab.api.prompts().length - sent).toBe(1);
   });
 
-  it("edits a file, commits, and reports its calls, between what it says", async () => {
+  it("resumes the conversation, reports usage and cost of each prompt alone, and limits the cost of each", async () => {
     const sandbox = lab.sandbox();
     const runtime = await lab.initialized(sandbox);
-    const file = join(sandbox.repoPath, "new.txt");
-    const { answer, events } = await execute(
-      runtime,
-      [
-        "@@first I will write it.",
-        `@@tool Write {"file_path": ${JSON.stringify(file)}, "content": "hello"}`,
-        '@@tool Bash {"command": "git add -A && git commit -qm \\"Add it\\" && git log --format=%an,%s -1"}',
-        '@@tool Bash {"command": "exit 7"}',
-        "@@say Done.",
-      ].join("\n"),
-    );
-    expect(answer).toBe("Done.");
-    expect(said(events)).toBe("I will write it.\n\nDone.");
-    expect(readFileSync(file, "utf8")).toBe("hello");
-    expect(only(events, "tool_call").map(({ name }) => name)).toEqual(["Write", "Bash", "Bash"]);
-    expect(only(events, "tool_result")).toMatchObject([
-      { isError: false },
-      { isError: false, output: "Test User (Harvest),Add it" },
-      { isError: true, output: expect.stringContaining("7") },
-    ]);
-  });
-
-  it("resumes the conversation, and reports usage and cost of each prompt alone", async () => {
-    const sandbox = lab.sandbox();
-    const runtime = await lab.initialized(sandbox);
-    const first = await execute(runtime, "my name is Ada");
-    const second = await execute(runtime, "what is my name?");
+    // One of them costs less, both together cost more.
+    const budget = { budgetUsd: 0.0005 };
+    const first = await execute(runtime, "my name is Ada", budget);
+    const second = await execute(runtime, "what is my name?", budget);
     expect(lastBody()).toContain("my name is Ada");
     const used = { type: "usage", inputTokens: 100, outputTokens: 20 };
     for (const { events } of [first, second]) expect(only(events, "usage")).toEqual([used]);
@@ -65,9 +46,16 @@ describe("the real Claude Code CLI", () => {
     expect(one?.usd).toBeGreaterThan(0);
     expect(two?.usd).toBeCloseTo(one?.usd ?? 0, 10);
 
-    const state = only(second.events, "state").at(-1)?.state;
-    const later = await lab.initialized(sandbox, { state });
+    const events: RuntimeEvent[] = [];
+    const calls = '@@tool Bash {"command": "true"}\n'.repeat(5);
+    const onEvent = (event: RuntimeEvent) => events.push(event);
+    const failed = runtime.execute(`${calls}@@say done`, context, { ...budget, onEvent });
+    await expect(failed).rejects.toMatchObject({ code: "over_budget" });
+    await expect(execute(runtime, "nothing", { budgetUsd: 0 })).rejects.toMatchObject({ code: "over_budget" });
+
+    const later = await lab.initialized(sandbox, { state: only(events, "state").at(-1)?.state });
     const third = await execute(later, "and now?");
+    expect(third.answer).toBe("You said: and now?");
     expect(lastBody()).toContain("my name is Ada");
     expect(only(third.events, "cost")[0]?.usd).toBeCloseTo(one?.usd ?? 0, 10);
   });
@@ -98,6 +86,64 @@ describe("the real Claude Code CLI", () => {
   });
 });
 
+describe("one prompt with calls of every kind, to the real Claude Code CLI", () => {
+  let sandbox: HostSandbox;
+  let executed: Executed;
+  let auth: string | undefined;
+  let results: readonly { readonly output: string; readonly isError: boolean }[];
+  beforeAll(async () => {
+    sandbox = lab.sandbox();
+    const file = join(sandbox.repoPath, "new.txt");
+    const runtime = await lab.initialized(sandbox, {
+      env: { GITHUB_TOKEN: "ghp_declared0123456789" },
+      mcpServers: { echo: mcpEcho(sandbox), broken: { command: "/nonexistent", args: [], env: {} } },
+    });
+    const prompt = [
+      "@@first I will write it.",
+      `@@tool Write {"file_path": ${JSON.stringify(file)}, "content": "hello"}`,
+      '@@tool Bash {"command": "git add -A && git commit -qm \\"Add it\\" && git log --format=%an,%s -1"}',
+      '@@tool Bash {"command": "exit 7"}',
+      '@@tool mcp__echo__echo {"text": "hi"}',
+      '@@tool Bash {"command": "env; ls -l /proc/self/fd"}',
+      "@@say Done.",
+    ];
+    executed = await execute(runtime, prompt.join("\n"));
+    results = only(executed.events, "tool_result");
+    auth = lab.api.prompts().at(-1)?.auth;
+  });
+
+  it("edits a file, commits, and reports its calls, between what it says", () => {
+    const { answer, events } = executed;
+    expect(answer).toBe("Done.");
+    expect(said(events)).toBe("I will write it.\n\nDone.");
+    expect(readFileSync(join(sandbox.repoPath, "new.txt"), "utf8")).toBe("hello");
+    const names = ["Write", "Bash", "Bash", "mcp__echo__echo", "Bash"];
+    expect(only(events, "tool_call").map(({ name }) => name)).toEqual(names);
+    expect(results.slice(0, 3)).toMatchObject([
+      { isError: false },
+      { isError: false, output: "Test User (Harvest),Add it" },
+      { isError: true, output: expect.stringContaining("7") },
+    ]);
+  });
+
+  it("starts MCP servers from the configuration, which is a file with mode 0600, and names one that does not start", () => {
+    expect(results[3]).toMatchObject({ output: "hi from TOKEN=secret", isError: false });
+    const notice = { type: "notice", text: "the MCP server broken did not start" };
+    expect(only(executed.events, "notice")).toEqual([notice]);
+    const file = join(sandbox.home, ".changelings/claude/mcp.json");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it("has its key neither in an argument list, nor in a tool's environment, nor in a file", () => {
+    expect(results[4]?.output).toContain("ghp_declared0123456789");
+    expect(results[4]?.output).not.toContain(apiKey);
+    expect(JSON.stringify(executed.events)).not.toContain(apiKey);
+    expect(sandbox.execs.flatMap(({ argv }) => argv).join(" ")).not.toContain(apiKey);
+    expect(filesHolding(apiKey, sandbox.home)).toEqual([]);
+    expect(auth).toBe("x-api-key");
+  });
+});
+
 describe("failures of the API", () => {
   it("is missing_api_key without a key, before anything runs", async () => {
     const sandbox = lab.sandbox();
@@ -108,60 +154,39 @@ describe("failures of the API", () => {
     expect(sandbox.execs).toEqual([]);
   });
 
-  it("is missing_api_key on 401, without the CLI's minutes of retries", async () => {
-    const runtime = await lab.initialized(lab.sandbox());
-    const before = lab.api.prompts().length;
-    await expect(execute(runtime, "@@fail 401")).rejects.toMatchObject({ code: "missing_api_key" });
-    expect(lab.api.prompts().length - before).toBeLessThanOrEqual(3);
-    expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
-  });
+  it.concurrent(
+    "is missing_api_key on 401 without the CLI's minutes of retries, runtime_failed on half an answer, timeout when the " +
+      "model is silent, and continues the conversation after all of them",
+    async () => {
+      const sandbox = lab.sandbox();
+      const runtime = await lab.initialized(sandbox);
+      const { events: begun } = await execute(runtime, "my name is Ada");
+      await expect(execute(runtime, "@@fail 401")).rejects.toMatchObject({ code: "missing_api_key" });
+      const attempts = lab.api.prompts().filter(({ body }) => JSON.stringify(body).includes("@@fail 401"));
+      expect(attempts.length).toBeLessThanOrEqual(3);
 
-  it.each([
-    [400, "400"],
-    [403, "403"],
-    [404, "issue with the selected model"],
-    [500, "500"],
-  ])("is runtime_failed with the API's reason on %i", async (status, reason) => {
-    const runtime = await lab.initialized(lab.sandbox(), { env: { CLAUDE_CODE_MAX_RETRIES: "0" } });
-    await expect(execute(runtime, `@@fail ${status}`)).rejects.toMatchObject({
-      code: "runtime_failed",
-      message: expect.stringContaining(reason),
-    });
-  });
-
-  it.each([429, 529])("retries %i, and says so", async (status) => {
-    const runtime = await lab.initialized(lab.sandbox());
-    const { answer, events } = await execute(runtime, `@@fail ${status} 1`);
-    expect(answer).toBe("done after 1 failures");
-    expect(only(events, "notice")).toMatchObject([{ text: expect.stringContaining(`the API failed (${status}`) }]);
-  });
-
-  it("gives up on 529 with the API's reason", async () => {
-    const runtime = await lab.initialized(lab.sandbox(), { env: { CLAUDE_CODE_MAX_RETRIES: "1" } });
-    await expect(execute(runtime, "@@fail 529")).rejects.toMatchObject({
-      code: "runtime_failed",
-      message: expect.stringMatching(/529|overloaded/i),
-    });
-  });
-
-  it("is runtime_failed on what is no answer, and on half of one", async () => {
-    const runtime = await lab.initialized(lab.sandbox(), { env: { CLAUDE_CODE_MAX_RETRIES: "0" } });
-    for (const prompt of ["@@garbage", "@@cut"])
-      await expect(execute(runtime, prompt), prompt).rejects.toMatchObject({ code: "runtime_failed" });
-    expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
-  });
-
-  // At the same time, because all that they do is wait.
-  it.concurrent.each(["@@hang", "@@hang headers"])("is timeout when the model is silent: %s", async (prompt) => {
-    const sandbox = lab.sandbox();
-    const runtime = await lab.initialized(sandbox, { options: { idle_timeout_seconds: 10 } });
-    await expect(execute(runtime, prompt)).rejects.toMatchObject({
-      code: "timeout",
-      message: expect.stringContaining("the model was silent for 10 seconds"),
-    });
-    expect(sandbox.processes()).toEqual([]);
-    expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
-  });
+      const impatient = await lab.initialized(sandbox, {
+        options: { idle_timeout_seconds: 10 },
+        env: { CLAUDE_CODE_MAX_RETRIES: "0" },
+        state: only(begun, "state").at(-1)?.state,
+      });
+      await expect(execute(impatient, "@@cut")).rejects.toMatchObject({ code: "runtime_failed" });
+      for (const prompt of ["@@hang", "@@hang headers"]) {
+        await expect(execute(impatient, prompt), prompt).rejects.toMatchObject({
+          code: "timeout",
+          message: expect.stringContaining("the model was silent for 10 seconds"),
+        });
+        expect(sandbox.processes(), prompt).toEqual([]);
+      }
+      const { answer, events } = await execute(impatient, "what is my name?");
+      expect(answer).toBe("You said: what is my name?");
+      expect(only(events, "notice")).toEqual([]);
+      // Another test may have asked since.
+      const bodies = lab.api.prompts().map(({ body }) => JSON.stringify(body));
+      const body = bodies.findLast((each) => each.includes("what is my name?"));
+      expect(body).toContain("my name is Ada");
+    },
+  );
 
   it.concurrent("does not count the time of a tool as silence", async () => {
     const runtime = await lab.initialized(lab.sandbox(), { options: { idle_timeout_seconds: 10 } });
@@ -172,20 +197,53 @@ describe("failures of the API", () => {
     expect(answer).toBe("slept");
   });
 
-  it("is over_budget above the budget of the prompt, not of the conversation", async () => {
-    const runtime = await lab.initialized(lab.sandbox());
-    for (let count = 0; count < 2; count += 1) await execute(runtime, "cheap", { budgetUsd: 0.0005 });
-    const calls = '@@tool Bash {"command": "true"}\n'.repeat(5);
-    const failed = execute(runtime, `${calls}@@say done`, { budgetUsd: 0.0005 });
-    await expect(failed).rejects.toMatchObject({ code: "over_budget" });
-    await expect(execute(runtime, "nothing", { budgetUsd: 0 })).rejects.toMatchObject({ code: "over_budget" });
-    expect((await execute(runtime, "hello")).answer).toBe("You said: hello");
-  });
-
   it("is runtime_failed after max_turns", async () => {
     const runtime = await lab.initialized(lab.sandbox(), { options: { max_turns: 1 } });
     const failed = execute(runtime, '@@tool Bash {"command": "true"}\n@@say done');
     await expect(failed).rejects.toMatchObject({ code: "runtime_failed", message: expect.stringMatching(/turns/) });
+  });
+});
+
+/** What the real CLI printed for each, by one process without retries and one with them. */
+describe("failures of the API, as the real Claude Code CLI reports them", () => {
+  const failing = [
+    ["@@fail 400", /400/],
+    ["@@fail 403", /403/],
+    ["@@fail 404", /issue with the selected model/],
+    ["@@fail 500", /500/],
+    ["@@fail 529", /529|overloaded/i],
+    ["@@garbage", /empty or malformed response/],
+    ["@@cut", /Connection dropped/],
+  ] as const;
+  const retried = ["@@fail 429 1", "@@fail 529 1"];
+  let once: ClaudeRecording;
+  let again: ClaudeRecording;
+  beforeAll(async () => {
+    const env = { PATH: await agentPath(), ANTHROPIC_BASE_URL: lab.api.url, ANTHROPIC_API_KEY: apiKey };
+    const prompts = failing.map(([prompt]) => prompt);
+    [once, again] = await Promise.all([
+      recordClaude(prompts, [], { ...env, CLAUDE_CODE_MAX_RETRIES: "0" }),
+      recordClaude(retried, [], env),
+    ]);
+  });
+  afterAll(() => {
+    once?.[Symbol.dispose]();
+    again?.[Symbol.dispose]();
+  });
+
+  it.each(failing)("is runtime_failed with the reason on %s", async (prompt, reason) => {
+    const runtime = await lab.initialized(lab.sandbox(once.path));
+    await expect(execute(runtime, prompt)).rejects.toMatchObject({
+      code: "runtime_failed",
+      message: expect.stringMatching(reason),
+    });
+  });
+
+  it.each(retried)("says that it is retried: %s", async (prompt) => {
+    const { answer, events } = await execute(await lab.initialized(lab.sandbox(again.path)), prompt);
+    expect(answer).toBe("done after 1 failures");
+    const status = prompt.split(" ")[1];
+    expect(only(events, "notice")).toMatchObject([{ text: expect.stringContaining(`the API failed (${status}`) }]);
   });
 });
 
@@ -201,7 +259,7 @@ describe("cancelling", () => {
       {
         signal: controller.signal,
         onEvent(event) {
-          if (event.type === "tool_call") setTimeout(() => controller.abort(), 500);
+          if (event.type === "tool_call") void sandbox.runs("tail -f /dev/null").then(() => controller.abort());
           if (event.type === "usage") used.push(event.outputTokens);
         },
       },
@@ -215,19 +273,6 @@ describe("cancelling", () => {
 });
 
 describe("secrets", () => {
-  it("are neither in an argument list, nor in a tool's environment, nor in a file", async () => {
-    const sandbox = lab.sandbox();
-    const runtime = await lab.initialized(sandbox, { env: { GITHUB_TOKEN: "ghp_declared0123456789" } });
-    const { events } = await execute(runtime, '@@tool Bash {"command": "env; ls -l /proc/self/fd"}\n@@say done');
-    const [result] = only(events, "tool_result");
-    expect(result?.output).toContain("ghp_declared0123456789");
-    expect(result?.output).not.toContain(apiKey);
-    expect(JSON.stringify(events)).not.toContain(apiKey);
-    expect(sandbox.execs.flatMap(({ argv }) => argv).join(" ")).not.toContain(apiKey);
-    expect(filesHolding(apiKey, sandbox.home)).toEqual([]);
-    expect(lab.api.prompts().at(-1)?.auth).toBe("x-api-key");
-  });
-
   it("accepts an OAuth token", async () => {
     const env = { ANTHROPIC_API_KEY: "", CLAUDE_CODE_OAUTH_TOKEN: "sk-ant-oat01-0123456789" };
     const runtime = await lab.initialized(lab.sandbox(), { env });
@@ -244,21 +289,6 @@ describe("secrets", () => {
     const error: unknown = await execute(runtime, "hello").catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "runtime_failed" });
     expect(String(error)).not.toContain(apiKey);
-  });
-});
-
-describe("MCP servers", () => {
-  it("are started from the configuration, which is a file with mode 0600", async () => {
-    const sandbox = lab.sandbox();
-    const runtime = await lab.initialized(sandbox, {
-      mcpServers: { echo: mcpEcho(sandbox), broken: { command: "/nonexistent", args: [], env: {} } },
-    });
-    const { answer, events } = await execute(runtime, '@@tool mcp__echo__echo {"text": "hi"}\n@@say done');
-    expect(answer).toBe("done");
-    expect(only(events, "tool_result")).toMatchObject([{ output: "hi from TOKEN=secret", isError: false }]);
-    expect(only(events, "notice")).toEqual([{ type: "notice", text: "the MCP server broken did not start" }]);
-    const file = join(sandbox.home, ".changelings/claude/mcp.json");
-    expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 });
 

@@ -2,12 +2,14 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { APICallError, LoadAPIKeyError } from "@ai-sdk/provider";
 import { generateText, Output, RetryError, streamText } from "ai";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
 import { chat } from "../../components/models/chat.ts";
 import { costOfFailure, isMissingApiKey, isOverBudget } from "../../components/models/errors.ts";
+import { agentPath } from "../support/agent-clis.ts";
+import { type ClaudeRecording, recordClaude } from "../support/claude-recording.ts";
 import { filesHolding } from "../support/files-holding.ts";
-import { failureOf, ModelLab } from "../support/model-lab.ts";
+import { failureOf, ModelLab, modelKey } from "../support/model-lab.ts";
 import { describeLanguageModel } from "./language-model.ts";
 
 const lab = new ModelLab("claude");
@@ -196,13 +198,25 @@ describe("streamText over the real Claude Code CLI", () => {
 });
 
 describe("failures", () => {
+  let recording: ClaudeRecording;
+  beforeAll(async () => {
+    const failing = [...[400, 401, 404, 429, 500].map((status) => `@@fail ${status}`), "@@garbage", "@@cut"];
+    recording = await recordClaude(failing, ["--restricted", "--tools", "", "--no-session-persistence"], {
+      ...{ PATH: await agentPath(), ANTHROPIC_BASE_URL: lab.api.url, ANTHROPIC_API_KEY: modelKey },
+      CLAUDE_CODE_MAX_RETRIES: "0",
+    });
+  });
+  afterAll(() => recording?.[Symbol.dispose]());
+  /** A model whose CLI prints what the real one printed. */
+  const recorded = () => lab.model({ env: lab.env({ PATH: recording.path }) });
+
   it.each([
     [400, false],
     [404, false],
     [429, true],
     [500, true],
   ])("are API errors with the status: %i", async (status, isRetryable) => {
-    const error = await failureOf(generateText({ model: lab.model(), prompt: `@@fail ${status}`, ...noRetries }));
+    const error = await failureOf(generateText({ model: recorded(), prompt: `@@fail ${status}`, ...noRetries }));
     expect(APICallError.isInstance(error)).toBe(true);
     expect(error).toMatchObject({ statusCode: status, isRetryable });
     expect(isMissingApiKey(error)).toBe(false);
@@ -220,7 +234,7 @@ describe("failures", () => {
   });
 
   it.each(["@@garbage", "@@cut"])("are retryable: %s", async (prompt) => {
-    const error = await failureOf(generateText({ model: lab.model(), prompt, ...noRetries }));
+    const error = await failureOf(generateText({ model: recorded(), prompt, ...noRetries }));
     expect(error).toMatchObject({ isRetryable: true, statusCode: undefined });
   });
 
@@ -237,6 +251,13 @@ describe("failures", () => {
       expect(isMissingApiKey(error)).toBe(true);
     }
     expect(lab.api.prompts().length).toBe(before);
+  });
+
+  it("are returned by chat, so that an agent can escalate missing_api_key", async () => {
+    const model = lab.model({ env: lab.env({ ANTHROPIC_API_KEY: "" }) });
+    expect(await chat("hello", { model })).toMatchObject({ error: "missing_api_key" });
+    expect(await chat("@@fail 401", { model: recorded() })).toMatchObject({ error: "missing_api_key" });
+    expect(await chat("@@fail 400", { model: recorded() })).toMatchObject({ error: "failed" });
   });
 
   it("include the time limit of an answer that stops in the middle", async () => {
@@ -317,12 +338,5 @@ describe("chat", () => {
     const payload = { system: "You are brief.", messages: [{ role: "user" as const, content: "@@say hi" }] };
     expect(await chat(payload, { model })).toEqual({ text: "hi" });
     expect(lab.body).toContain("You are brief.");
-  });
-
-  it("returns missing_api_key, so that an agent can escalate it", async () => {
-    const model = lab.model({ env: lab.env({ ANTHROPIC_API_KEY: "" }) });
-    expect(await chat("hello", { model })).toMatchObject({ error: "missing_api_key" });
-    expect(await chat("@@fail 401", { model: lab.model() })).toMatchObject({ error: "missing_api_key" });
-    expect(await chat("@@fail 400", { model: lab.model() })).toMatchObject({ error: "failed" });
   });
 });
