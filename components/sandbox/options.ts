@@ -55,7 +55,7 @@ export const optionsOfSandbox = {
   }),
   allow_domains: option(z.optional(z.array(word())), {
     description:
-      "The hosts that a sandbox may connect to: `host`, `*.host` or `host:port`. An empty list allows none. The runtime's model API must be among them.",
+      "The hosts that a sandbox may connect to: `host`, `*.host` or `host:port`. An empty list allows none. The model's API must be among them, except for the runtimes `claude` and `codex` on this machine and in Docker.",
     unit: "host names",
     example: ["api.anthropic.com", "github.com", "*.npmjs.org"],
     defaultInWords: "every public host; neither this machine nor its private networks",

@@ -32,6 +32,8 @@ export interface Capabilities {
   readonly volumes: boolean;
   /** How egress can be limited: by host name, all or nothing, or not at all. */
   readonly egress: "hosts" | "all or nothing" | "none";
+  /** Whether a sandbox's programs can use a model's API without its key: `Sandbox.accessApi`. */
+  readonly broker: boolean;
   /** Whether the provider ends a sandbox when its time is over. Otherwise only the session service does. */
   readonly expires: boolean;
   /** The longest that a sandbox may live, in seconds; undefined: no limit. */
@@ -84,10 +86,36 @@ export interface Sandbox {
    * @throws SandboxGone if the sandbox no longer exists
    */
   exec(argv: readonly string[], options: ExecOptions): Promise<ExecEnd>;
+  /**
+   * Gives programs in the sandbox access to a model's API and keeps the key outside: they use a token, which is valid only in
+   * this sandbox and until `end`. undefined where their requests don't pass through this process.
+   *
+   * @throws SandboxError if the URL or a header is not valid
+   */
+  readonly accessApi?: ((api: BrokeredApi) => ApiAccess) | undefined;
   /** The file system without its volumes, for `create({ snapshot })`. @throws if the provider has no snapshots */
   snapshot(options?: Progress): Promise<string>;
   /** Succeeds if it is already gone. Volumes and snapshots are kept. */
   terminate(): Promise<void>;
+}
+
+export interface BrokeredApi {
+  readonly kind: "anthropic" | "openai";
+  /** http or https, without a user name and a password. It may be on this machine: its owner has set it. */
+  readonly baseUrl: string;
+  /** The header that requests to the API get. */
+  readonly credential: readonly [header: "x-api-key" | "authorization", value: string];
+  /** More headers for requests to the API. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface ApiAccess {
+  /** The API's base URL for programs in the sandbox. */
+  readonly url: string;
+  /** Takes the place of the key. */
+  readonly token: string;
+  /** Invalidates the token, and cuts off its requests. */
+  end(): void;
 }
 
 export interface ExecOptions {

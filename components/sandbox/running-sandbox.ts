@@ -74,6 +74,7 @@ function branchIn(sandbox: Sandbox, spec: SandboxSpec, known: string | undefined
         head = undefined;
         return sandbox.exec(argv, options);
       },
+      accessApi: sandbox.accessApi?.bind(sandbox),
       snapshot: (options) => sandbox.snapshot(options),
       terminate: () => sandbox.terminate(),
     },

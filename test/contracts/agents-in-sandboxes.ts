@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as z from "zod/mini";
 import { sandboxManager } from "../../components/sandbox/manager.ts";
 import type { SandboxProvider } from "../../components/sandbox/provider.ts";
 import type { RuntimeEvent } from "../../components/sandbox/runtimes/runtime.ts";
@@ -10,6 +11,7 @@ import type { SandboxProviderName } from "../../components/sandbox/spec.ts";
 import { startFakeAnthropic } from "../support/fake-model-api/anthropic.ts";
 import { startFakeResponses } from "../support/fake-model-api/responses.ts";
 import type { FakeModelApi } from "../support/fake-model-api/server.ts";
+import { hunted, keyHunt } from "../support/key-hunt.ts";
 import { apiKey, only } from "../support/runtime-lab.ts";
 import { sandboxSpec } from "../support/sandbox-spec.ts";
 
@@ -19,17 +21,20 @@ const claude = {
   key: "ANTHROPIC_API_KEY",
   shell: (command: string) => `@@tool Bash ${JSON.stringify({ command })}`,
   memory: "@@tool mcp__memory__read_graph {}",
+  /** Of its requests to the model, below the base URL; undefined if it gets the key itself. */
+  path: "/v1/messages",
 } as const;
 
 const agents = {
   claude,
-  mngr: { ...claude, spec: (url: string) => ({ env: { ANTHROPIC_BASE_URL: url } }) },
+  mngr: { ...claude, path: undefined, spec: (url: string) => ({ env: { ANTHROPIC_BASE_URL: url } }) },
   codex: {
     start: startFakeResponses,
     spec: (url: string) => ({ runtimeConfig: { base_url: `${url}/v1` } }),
     key: "OPENAI_API_KEY",
-    shell: (command: string) => `@@tool exec_command ${JSON.stringify({ cmd: command })}`,
+    shell: (command: string) => `@@tool exec_command ${JSON.stringify({ cmd: command, yield_time_ms: 30_000 })}`,
     memory: "@@tool mcp__memory/read_graph {}",
+    path: "/responses",
   },
 } as const;
 
@@ -82,11 +87,12 @@ export function describeAgents(
       rmSync(folder, { recursive: true, force: true });
     });
 
-    it("edits and commits, uses the memory, is cancelled, and continues after a restart of the service", async () => {
+    it("edits and commits, uses the memory, never sees its key, is cancelled, and continues after a restart of the service", async () => {
       const spec = sandboxSpec({
         ...{ provider: where, owner: "local", url, runtime, secrets: [agent.key] },
         ...agent.spec(api.url),
-        allowDomains: [new URL(api.url).host],
+        // A brokered model is reached even if no host is.
+        allowDomains: agent.path === undefined ? [new URL(api.url).host] : [],
       });
       const manager = () =>
         sandboxManager({
@@ -97,15 +103,19 @@ export function describeAgents(
       const events: RuntimeEvent[] = [];
       const onEvent = (event: RuntimeEvent) => events.push(event);
 
+      const hunt = (earlier: readonly string[] = []) =>
+        agent.path === undefined ? [] : [agent.shell(keyHunt(apiKey, agent.path, earlier))];
+
       const sandbox = await manager().start(spec, session);
       const work = [
         agent.shell("echo work > work.txt && git add -A && git commit -qm 'Add work' && git log -1 --format=%an,%s"),
         agent.shell("env; id -u; pwd; ls /tmp/ran; git branch --list; git status --short"),
         agent.memory,
+        ...hunt(),
         "@@say I added it.",
       ];
       expect(await sandbox.prompt(`my name is Ada\n${work.join("\n")}`, { onEvent })).toBe("I added it.");
-      const [commit, environment, memory] = only(events, "tool_result");
+      const [commit, environment, memory, search] = only(events, "tool_result");
       expect(commit?.output).toContain("Ada (Harvest),Add work");
       expect(environment?.output).toContain("/workspace/site");
       expect(environment?.output).not.toContain(apiKey);
@@ -113,6 +123,12 @@ export function describeAgents(
       expect(memory).toMatchObject({ isError: false, output: expect.stringContaining("entities") });
       expect(await sandbox.diff(10_000)).toContain("+work");
       expect(JSON.stringify(events)).not.toContain(apiKey);
+      expect(api.prompts().map(({ hasKey }) => hasKey(apiKey))).not.toContain(false);
+      const first = search && z.parse(hunted, search.output);
+      if (agent.path !== undefined) {
+        expect(first?.token).toContain(`memory of ${runtime}`);
+        expect(first).toMatchObject({ key: [], tokens: [expect.anything()], none: 401, elsewhere: [404] });
+      }
 
       const controller = new AbortController();
       const asked = api.prompts().length;
@@ -122,7 +138,13 @@ export function describeAgents(
 
       const state = only(events, "state").at(-1)?.state;
       const reopened = await manager().reopen(spec, { ...session, sandboxId: sandbox.sandboxId, state });
-      expect(await reopened.prompt("what is my name?", { onEvent })).toBe("You said: what is my name?");
+      const again = ["what is my name?", ...hunt(first?.tokens), "@@say Ada"];
+      expect(await reopened.prompt(again.join("\n"), { onEvent })).toBe("Ada");
+      if (first !== undefined) {
+        const { earlier } = z.parse(hunted, only(events, "tool_result").at(-1)?.output);
+        expect(earlier).toEqual([401]);
+      }
+      expect(api.prompts().at(-1)?.hasKey(apiKey)).toBe(true);
       expect(JSON.stringify(api.prompts().at(-1)?.body)).toContain("my name is Ada");
       expect(JSON.stringify(api.prompts().at(-1)?.body)).toContain("Safe-Carry-Forward");
       expect(only(events, "notice")).toEqual([]);

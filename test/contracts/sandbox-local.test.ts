@@ -175,7 +175,7 @@ describe("on this machine", () => {
     const module = JSON.stringify(new URL("../../components/sandbox/local/network.ts", import.meta.url).href);
     const { bwrap } = await findTools([], {});
     const script = `const { openNetwork } = await import(${module});
-      await openNetwork(${JSON.stringify(bwrap)}, undefined);
+      await openNetwork(${JSON.stringify(bwrap)}, { allowDomains: undefined });
       console.log(process.pid);`;
     const own = (pid: string) => readdirSync(tmpdir()).filter((name) => name.startsWith(`clg-${pid}-`));
     for (const isKilled of [false, true]) {
@@ -188,7 +188,7 @@ describe("on this machine", () => {
       if (isKilled) expect(own(pid)).toHaveLength(1);
       if (isKilled) child.kill("SIGKILL");
       await ended;
-      if (isKilled) (await openNetwork(bwrap, undefined)).end();
+      if (isKilled) (await openNetwork(bwrap, { allowDomains: undefined })).end();
       expect(own(pid), isKilled ? "killed" : "ended").toEqual([]);
     }
   });

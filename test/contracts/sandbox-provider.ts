@@ -1,5 +1,7 @@
+import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  type ApiAccess,
   type CreateOptions,
   type Sandbox,
   SandboxGone,
@@ -275,6 +277,49 @@ export function describeProvider(name: string, start: () => Promise<ProviderUnde
         const sandboxes = await Promise.all(Array.from({ length: 5 }, () => create()));
         const hosts = await Promise.all(sandboxes.map((each, index) => outputOf(each, `echo ${index}`)));
         expect(hosts).toEqual(["0", "1", "2", "3", "4"]);
+      });
+    });
+
+    describe("access to an API", () => {
+      const api = createServer((incoming, outgoing) =>
+        outgoing.end(String(incoming.headers["x-api-key"] === "the key")),
+      );
+      let baseUrl = "";
+      beforeAll(async () => {
+        await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
+        const address = api.address();
+        if (typeof address === "object") baseUrl = `http://127.0.0.1:${address?.port}`;
+      });
+      afterAll(() => api.close());
+      const accessIn = (sandbox: Sandbox): ApiAccess => {
+        const access = sandbox.accessApi?.({ kind: "anthropic", baseUrl, credential: ["x-api-key", "the key"] });
+        if (access === undefined) throw new Error("its programs get the key");
+        return access;
+      };
+      const request = (sandbox: Sandbox, { url, token }: ApiAccess) =>
+        outputOf(sandbox, `curl -s -w ' %{http_code}' -d '{}' -H 'x-api-key: ${token}' ${url}/v1/messages`);
+
+      test("is by a token for one sandbox, until it ends, and after a restart of the service", async (context) => {
+        if (!lab.provider.capabilities.broker) {
+          expect(shared.accessApi).toBeUndefined();
+          return context.skip();
+        }
+        // Of what it may connect to, the API is no part.
+        const spec = { ...lab.spec, runtime: "claude", allowDomains: [] };
+        const sandbox = await create({ spec });
+        const access = accessIn(sandbox);
+        expect(await request(sandbox, access)).toBe("true 200");
+        expect(access.token).not.toContain("the key");
+        const other = await create({ spec });
+        expect(accessIn(other).token).not.toBe(access.token);
+        expect(await request(other, access)).toMatch(/ 401$/);
+        access.end();
+        accessIn(sandbox);
+        expect(await request(sandbox, access)).toMatch(/ 401$/);
+
+        const again = await lab.reopened().open(sandbox.id);
+        if (again === undefined) throw new Error("it can't be opened again");
+        expect(await request(again, accessIn(again))).toBe("true 200");
       });
     });
 

@@ -59,7 +59,14 @@ const manager: SandboxManager = {
   warm: async () => ({ id: "warm" }),
   snapshot: async (_spec, id) => (existsSync(pathOf(id)) ? await snapshotOf(id) : undefined),
   capabilities: async ({ name }) => ({
-    ...{ isolation: "none", snapshots: !name.startsWith("unsaved"), volumes: true, egress: "none", expires: false },
+    ...{
+      isolation: "none",
+      snapshots: !name.startsWith("unsaved"),
+      volumes: true,
+      egress: "none",
+      broker: false,
+      expires: false,
+    },
   }),
   terminate: async (_spec, id) => rmSync(pathOf(id), { recursive: true, force: true }),
   async removeSnapshot(_spec, snapshot) {

@@ -24,6 +24,8 @@ const label = "changelings-sandbox";
 const snapshots = "changelings-sandbox-snapshot";
 /** A `SandboxRecord` as JSON. A container inherits all other labels from its snapshot's image. */
 const recordLabel = "changelings-sandbox-record";
+/** The runtimes that reach their model through the broker, and so need the proxy even if no host is allowed. */
+const brokeredRuntimes: readonly string[] = ["claude", "codex"];
 const maxProcesses = 4096;
 const proxyNames = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"].flatMap((name) => [
   name,
@@ -47,6 +49,8 @@ const sandboxRecord = z.object({
   id: z.string(),
   labels: z.record(z.string(), z.string()),
   allowDomains: z.optional(z.array(z.string())),
+  /** Whether the proxy's socket is mounted. Missing in containers of older releases, which have it if a host is allowed. */
+  hasProxy: z.optional(z.boolean()),
 });
 type SandboxRecord = z.output<typeof sandboxRecord>;
 
@@ -89,8 +93,9 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     if (tags === "0") await client.removeImage(usedImage).catch(() => {});
   }
 
-  function sandbox({ id, allowDomains }: SandboxRecord, Id: string): Sandbox {
-    const variables = { ...imageEnvironment, ...(allowDomains?.length === 0 ? {} : proxyVariables) };
+  function sandbox({ id, allowDomains, ...record }: SandboxRecord, Id: string): Sandbox {
+    const { hasProxy = allowDomains?.length !== 0 } = record;
+    const variables = { ...imageEnvironment, ...(hasProxy ? proxyVariables : {}) };
     const checkLive = async () => {
       const [found] = await inspect([Id]);
       if (found?.State.Running !== true) throw new SandboxGone(id);
@@ -100,7 +105,7 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
       async exec(argv, execOptions) {
         if (execOptions.signal?.aborted) return { code: 130, stdout: "", stderr: "" };
         try {
-          if (allowDomains?.length !== 0) await egress.use(id, Id, allowDomains);
+          if (hasProxy) await egress.use(id, Id, allowDomains);
         } catch (error) {
           await checkLive();
           throw error;
@@ -109,6 +114,7 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
         if (end.code !== 0) await checkLive();
         return end;
       },
+      accessApi: hasProxy ? (api) => egress.broker(id).access(api) : undefined,
       async snapshot({ signal } = {}) {
         await checkLive();
         const snapshot = `${snapshots}:${id}-${randomUUID()}`;
@@ -138,7 +144,9 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     if (!/^[A-Za-z0-9-]{1,63}$/.test(id)) throw new Error(`${JSON.stringify(id)} is not the id of a sandbox`);
     signal?.throwIfAborted();
     const { allowDomains, cpu, memoryGb } = spec;
-    const record: SandboxRecord = { id, labels, allowDomains };
+    // A remote daemon can't mount the socket. It can run sandboxes that need no proxy.
+    const hasProxy = allowDomains?.length !== 0 || brokeredRuntimes.includes(spec.runtime);
+    const record: SandboxRecord = { id, labels, allowDomains, hasProxy };
     const own = { ...labels, [label]: installation, [recordLabel]: JSON.stringify(record) };
     const args = [
       ...["container", "create", "--name", nameOf(id), "--hostname", id.slice(0, 63), "--init", "--network", "none"],
@@ -149,9 +157,7 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
       // Docker's client would set its own configured proxies, which can contain a password.
       ...proxyNames.flatMap((name) => ["--env", `${name}=`]),
       ...Object.entries(volumes).flatMap(([path, name]) => ["--mount", `type=volume,src=${name},dst=${path}`]),
-      ...(allowDomains?.length === 0
-        ? []
-        : ["--mount", `type=bind,src=${egress.folderOf(id)},dst=${egressMount},readonly`]),
+      ...(hasProxy ? ["--mount", `type=bind,src=${egress.folderOf(id)},dst=${egressMount},readonly`] : []),
       // By default, Docker would pull a missing image.
       ...["--pull", "never", "--entrypoint", "sleep", snapshot ?? given.image, "infinity"],
     ];
@@ -172,7 +178,9 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
   }
 
   return {
-    capabilities: { isolation: "container", snapshots: true, volumes: true, egress: "hosts", expires: false },
+    capabilities: {
+      ...{ isolation: "container", snapshots: true, volumes: true, egress: "hosts", broker: true, expires: false },
+    },
     async prepareImage({ onProgress, signal }) {
       signal?.throwIfAborted();
       await removeUnstarted();

@@ -3,6 +3,9 @@ import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { BlockList, connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { Broker } from "./broker.ts";
+import { brokerPathOf } from "./environment.ts";
+import { endToEnd } from "./headers.ts";
 import { isPublicAddress, parseTarget, permissionFor, type Target } from "./rules.ts";
 
 export interface EgressProxy {
@@ -13,6 +16,8 @@ export interface ProxyOptions {
   /** The Unix socket that it listens on. */
   readonly socket: string;
   readonly allowDomains: readonly string[] | undefined;
+  /** Answers requests to model APIs at the proxy's own address. */
+  readonly broker?: Broker | undefined;
   /** Name resolution, for tests. */
   readonly lookup?: LookupFunction;
   /** How long a server may take to accept a connection, in milliseconds. */
@@ -32,7 +37,7 @@ const maxConnections = 512;
  * send: an exception here would end every session.
  */
 export async function startProxy(options: ProxyOptions): Promise<EgressProxy> {
-  const { socket, allowDomains, lookup = systemLookup, connectMs = 30_000 } = options;
+  const { socket, allowDomains, broker, lookup = systemLookup, connectMs = 30_000 } = options;
   const server = createServer((incoming, outgoing) => void forward(incoming, outgoing));
   server.maxConnections = maxConnections;
   server.on("connect", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
@@ -60,6 +65,8 @@ export async function startProxy(options: ProxyOptions): Promise<EgressProxy> {
       outgoing.writeHead(status, { "content-type": "text/plain" }).end(`${reason}\n`);
     };
     outgoing.on("error", () => {});
+    const brokered = brokerPathOf(incoming.url ?? "");
+    if (broker !== undefined && brokered !== undefined) return void broker.handle(brokered, incoming, outgoing);
     const url = URL.parse(incoming.url ?? "");
     const target = url?.protocol === "http:" ? parseTarget(url.host, 80) : undefined;
     if (url === null || target === undefined) {
@@ -148,15 +155,6 @@ function ownAddresses(): BlockList {
     own.addAddress(address, family === "IPv6" ? "ipv6" : "ipv4");
   }
   return own;
-}
-
-/** Removes the headers that are only for the proxy (RFC 9110, 7.6.1). */
-function endToEnd(headers: IncomingMessage["headers"]): IncomingMessage["headers"] {
-  const named = (headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase());
-  const dropped = new Set([...named, "connection", "keep-alive", "proxy-authorization", "proxy-connection", "te"]);
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !dropped.has(name) && name !== "upgrade" && name !== "trailer"),
-  );
 }
 
 function messageOf(error: unknown): string {

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { isAlive, notStarted } from "../../lib/process.ts";
 import { proxyPort, proxyVariables } from "../egress/environment.ts";
-import { startProxy } from "../egress/proxy.ts";
+import { type ProxyOptions, startProxy } from "../egress/proxy.ts";
 import { loopbackTargets } from "../egress/rules.ts";
 import { SandboxError } from "../provider.ts";
 import { confineForwarder } from "./confinement.ts";
@@ -22,6 +22,9 @@ export interface Network {
   isOpen(): boolean;
   end(): void;
 }
+
+/** What the programs in a network can reach. */
+export type Egress = Pick<ProxyOptions, "allowDomains" | "broker">;
 
 const startMs = 20_000;
 
@@ -50,13 +53,13 @@ const forwarder = fileURLToPath(new URL("../egress/forward.mjs", import.meta.url
  * Starts a forwarder in a new network namespace. It connects the sandbox's loopback to a proxy in this process. It ends with
  * this process, even if that is killed, and doesn't keep it running.
  */
-export async function openNetwork(bwrap: string, allowDomains: readonly string[] | undefined): Promise<Network> {
+export async function openNetwork(bwrap: string, egress: Egress): Promise<Network> {
   // The path of a Unix socket must be short.
   const parent = tmpdir().length > 40 ? "/tmp" : tmpdir();
   removeAbandoned(parent);
   const folder = mkdtempSync(join(parent, `clg-${process.pid}-`));
-  const proxy = await startProxy({ socket: join(folder, "s"), allowDomains });
-  const targets = loopbackTargets(allowDomains).map(({ host, port }) => `${host}:${port}`);
+  const proxy = await startProxy({ ...egress, socket: join(folder, "s") });
+  const targets = loopbackTargets(egress.allowDomains).map(({ host, port }) => `${host}:${port}`);
   const args = [
     ...["--info-fd", "3", ...confineForwarder(process.execPath, forwarder, folder)],
     ...["/node", "/forward.mjs", "/egress/s", String(proxyPort), ...targets],

@@ -1,9 +1,12 @@
+import { Broker } from "../egress/broker.ts";
 import { type Network, openNetwork } from "./network.ts";
 
 /** The networks of this process's sandboxes. They are opened on demand, and closed when unused for a minute. */
 export interface Networks {
   /** @returns the sandbox's network, which stays open until `release` */
   use(id: string, bwrap: string, allowDomains: readonly string[] | undefined): Promise<UsedNetwork>;
+  /** The broker of the sandbox's network, also while that is closed. */
+  broker(id: string): Broker;
   end(id: string): void;
 }
 
@@ -21,7 +24,13 @@ interface Entry {
 
 export function localNetworks(): Networks {
   const entries = new Map<string, Entry>();
-  const end = (id: string, entry = entries.get(id)) => {
+  const brokers = new Map<string, Broker>();
+  const broker = (id: string) => {
+    const found = brokers.get(id) ?? new Broker();
+    brokers.set(id, found);
+    return found;
+  };
+  const close = (id: string, entry = entries.get(id)) => {
     if (entry === undefined) return;
     if (entries.get(id) === entry) entries.delete(id);
     clearTimeout(entry.timer);
@@ -29,7 +38,7 @@ export function localNetworks(): Networks {
   };
   const use: Networks["use"] = async (id, bwrap, allowDomains) => {
     const known = entries.get(id);
-    const entry: Entry = known ?? { network: openNetwork(bwrap, allowDomains), users: 0 };
+    const entry: Entry = known ?? { network: openNetwork(bwrap, { allowDomains, broker: broker(id) }), users: 0 };
     entries.set(id, entry);
     entry.users += 1;
     clearTimeout(entry.timer);
@@ -37,18 +46,23 @@ export function localNetworks(): Networks {
       const network = await entry.network;
       if (!network.isOpen()) {
         // Its forwarder was killed.
-        end(id, entry);
+        close(id, entry);
         return await use(id, bwrap, allowDomains);
       }
       const release = () => {
         entry.users -= 1;
-        if (entry.users === 0) entry.timer = setTimeout(() => end(id, entry), idleMs).unref();
+        if (entry.users === 0) entry.timer = setTimeout(() => close(id, entry), idleMs).unref();
       };
       return { nsenter: network.nsenter, env: network.env, release };
     } catch (error) {
-      end(id, entry);
+      close(id, entry);
       throw error;
     }
   };
-  return { use, end };
+  const end = (id: string) => {
+    close(id);
+    brokers.get(id)?.end();
+    brokers.delete(id);
+  };
+  return { use, broker, end };
 }

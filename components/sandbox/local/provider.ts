@@ -72,6 +72,7 @@ export function localProvider(options: LocalOptions): SandboxProvider {
       snapshots: true,
       volumes: true,
       egress: isolation === "none" ? "none" : "hosts",
+      broker: isolation !== "none",
       expires: false,
     },
     async prepareImage({ spec, ...progress }: PrepareOptions) {

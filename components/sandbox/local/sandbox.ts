@@ -52,6 +52,7 @@ export function localSandbox(record: SandboxRecord, parts: LocalParts): Sandbox 
       if (end.code !== 0) checkLive();
       return end;
     },
+    accessApi: record.isolation === "none" ? undefined : (api) => networks.broker(id).access(api),
     async snapshot({ signal }: Progress = {}) {
       checkLive();
       const name = `${id.slice(0, 60)}-${randomUUID()}`;
@@ -80,7 +81,8 @@ async function runConfined(
 ) {
   const { id, allowDomains } = record;
   if (tools === undefined) throw new Error("a sandbox with isolation needs bubblewrap");
-  const hasNetwork = options.needsNetwork !== false && allowDomains?.length !== 0;
+  const mayConnect = allowDomains?.length !== 0 || networks.broker(id).isUsed;
+  const hasNetwork = options.needsNetwork !== false && mayConnect;
   const network = hasNetwork ? await networks.use(id, tools.bwrap, allowDomains) : undefined;
   const enforcement = limits.get(id) ?? enforce(id, record);
   limits.set(id, enforcement);

@@ -96,6 +96,7 @@ export function modalSandboxes(options: ModalSandboxOptions): SandboxProvider {
       snapshots: true,
       volumes: true,
       egress: "hosts",
+      broker: false,
       expires: true,
       longestSeconds,
     },

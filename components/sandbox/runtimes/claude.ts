@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type * as z from "zod/mini";
 import { claudeKeys } from "../../models/claude-events.ts";
+import type { BrokeredApi } from "../provider.ts";
 import { ClaudeTurn, claudeState } from "./claude-turn.ts";
-import { type Cli, CliRuntime, noConversation, type Prompt } from "./cli-runtime.ts";
+import { type Cli, CliRuntime, noConversation, type Prompt, type Ready } from "./cli-runtime.ts";
 import { type ClaudeOptions, claudeTable } from "./options.ts";
 import type { AgentRuntime } from "./runtime.ts";
 
@@ -15,7 +16,7 @@ type State = z.output<typeof claudeState>;
  * The instructions are the sandbox's and the repository's: the CLI reads the repository's own only together with its
  * settings, which run programs and send the key elsewhere.
  *
- * The key is passed as a file descriptor, so that the programs that the agent starts don't inherit it.
+ * The key, or the broker's token, is passed as a file descriptor, so that the programs that the agent starts don't inherit it.
  */
 const script = `
 set -eu
@@ -48,6 +49,7 @@ const claude: Cli<ClaudeOptions, State> = {
   options: claudeTable,
   state: claudeState,
   keys: () => claudeKeys,
+  api,
   command: (prompt, resumed) => ({
     argv: ["sh", "-c", script, "sh", ...argumentsOf(prompt, resumed)],
     env: environmentOf(prompt),
@@ -67,6 +69,27 @@ export class ClaudeCliRuntime extends CliRuntime<ClaudeOptions, State> {
 
 export default (): AgentRuntime => new ClaudeCliRuntime();
 
+/** The declared variables have the meaning that they have for the CLI. */
+function api({ options, key, env }: Ready<ClaudeOptions>): BrokeredApi {
+  const value = key.value.trim();
+  return {
+    kind: "anthropic",
+    baseUrl: options.base_url ?? env["ANTHROPIC_BASE_URL"] ?? "https://api.anthropic.com",
+    credential: key.name === "ANTHROPIC_API_KEY" ? ["x-api-key", value] : ["authorization", `Bearer ${value}`],
+    headers: customHeaders(env["ANTHROPIC_CUSTOM_HEADERS"] ?? ""),
+  };
+}
+
+/** @param text lines of `Name: value` */
+function customHeaders(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split("\n").flatMap((line) => {
+      const [, name, value] = /^\s*([^\s:]+)\s*:\s*(.*?)\s*$/.exec(line) ?? [];
+      return name === undefined || value === undefined ? [] : [[name.toLowerCase(), value]];
+    }),
+  );
+}
+
 function argumentsOf({ options, budgetUsd }: Prompt<ClaudeOptions>, resumed: State | undefined): string[] {
   return [
     ...["--print", "--output-format", "stream-json", "--verbose", "--include-partial-messages"],
@@ -81,10 +104,14 @@ function argumentsOf({ options, budgetUsd }: Prompt<ClaudeOptions>, resumed: Sta
   ];
 }
 
-function environmentOf({ config, options, key, env }: Prompt<ClaudeOptions>): Record<string, string> {
+function environmentOf({ config, options, key, brokerUrl, env }: Prompt<ClaudeOptions>): Record<string, string> {
+  const url = brokerUrl ?? options.base_url;
+  const isOfficial = (options.base_url ?? env["ANTHROPIC_BASE_URL"]) === undefined;
   return {
     ...env,
-    ...(options.base_url === undefined ? {} : { ANTHROPIC_BASE_URL: options.base_url }),
+    ...(url === undefined ? {} : { ANTHROPIC_BASE_URL: url }),
+    // The CLI uses some features only with Anthropic's own API, such as a prompt cache that lasts an hour.
+    ...(isOfficial ? { _CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL: "1" } : {}),
     RUNTIME_MCP: JSON.stringify({ mcpServers: config.mcpServers }),
     RUNTIME_KEY: key.value,
     [keyDescriptors[key.name] ?? ""]: "3",

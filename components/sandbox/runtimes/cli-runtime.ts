@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { type CliEnd, reasonOfEnd } from "../../models/run-cli.ts";
-import { SandboxGone } from "../provider.ts";
+import { type BrokeredApi, SandboxGone } from "../provider.ts";
 import { reasonOf, runInSandbox } from "./run-cli.ts";
 import {
   type AgentRuntime,
@@ -21,6 +21,8 @@ export interface Cli<Options, State> {
   readonly state: z.ZodMiniType<State>;
   /** The environment variables that can contain the key, by descending precedence; empty if it needs no key. */
   keys(options: Options): readonly string[];
+  /** The model's API, if the program can use it through the sandbox's broker. */
+  api?(ready: Ready<Options>): BrokeredApi;
   /** A command that has to run before the first prompt of a session, and the state that this prompt resumes. */
   begin?(ready: Ready<Options>): { readonly command: Command; readonly state: State };
   command(prompt: Prompt<Options>, resumed: State | undefined): Command;
@@ -45,8 +47,10 @@ export interface Prompt<Options> {
   readonly text: string;
   readonly config: RuntimeConfig;
   readonly options: Options;
-  /** Name and value are empty if the program needs no key. */
+  /** Name and value are empty if the program needs no key. With a broker, the value is a token that is valid for this run. */
   readonly key: { readonly name: string; readonly value: string };
+  /** The base URL of the broker, if the sandbox has one. */
+  readonly brokerUrl?: string | undefined;
   /** The variables for the agent, without any key. */
   readonly env: Readonly<Record<string, string>>;
   readonly budgetUsd: number | undefined;
@@ -186,11 +190,14 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
       this.#state = turn.state;
       emit({ type: "state", state: this.#state });
     };
+    const { sandbox } = prompt.config;
+    const access = this.#cli.api && sandbox.accessApi?.(this.#cli.api(prompt));
+    const key = { ...prompt.key, value: access?.token ?? prompt.key.value };
     let end: CliEnd;
     try {
-      end = await runInSandbox(prompt.config.sandbox, {
+      end = await runInSandbox(sandbox, {
         ...limits,
-        ...this.#cli.command(prompt, this.#state),
+        ...this.#cli.command({ ...prompt, key, brokerUrl: access?.url }, this.#state),
         name: this.#cli.name,
         cwd: prompt.config.repoPath,
         onValue(value) {
@@ -201,6 +208,7 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
         fatal: () => turn.fatal,
       });
     } finally {
+      access?.end();
       turn.close();
       remember();
     }

@@ -12,7 +12,7 @@ type State = z.output<typeof codexState>;
  * Of the CLI's own files, only the conversations are kept from one prompt to the next, because the agent can write to all of
  * them: `.env`, for instance, would set the next prompt's environment.
  *
- * The key is passed through a pipe that one reader empties: every program that the agent starts could read it in the CLI's
+ * The key, or the broker's token, is passed through a pipe that one reader empties: every program that the agent starts could read it in the CLI's
  * environment, in `/proc`. The CLI reads it for its first request to the API, before the agent can start a program.
  */
 const script = `
@@ -31,6 +31,8 @@ unset RUNTIME_CONFIG RUNTIME_KEY
 exec codex "$@"
 `;
 
+const officialUrl = "https://api.openai.com/v1";
+
 /** Prints the key, once. The CLI asks again only if the API rejects the key. */
 const takeKey = `cd "$CODEX_HOME"
 test -p key || { echo "the API rejects the key" >&2; exit 1; }
@@ -42,6 +44,11 @@ const codex: Cli<CodexOptions, State> = {
   options: codexTable,
   state: codexState,
   keys: () => codexKeys,
+  api: ({ options, key }) => ({
+    kind: "openai",
+    baseUrl: options.base_url ?? officialUrl,
+    credential: ["authorization", `Bearer ${key.value.trim()}`],
+  }),
   command: (prompt, resumed) => ({
     argv: [
       ...["sh", "-c", script, "sh", "exec"],
@@ -73,7 +80,7 @@ export class CodexCliRuntime extends CliRuntime<CodexOptions, State> {
 
 export default (): AgentRuntime => new CodexCliRuntime();
 
-function configOf({ options, config, env, serversAreOptional }: Prompt<CodexOptions>): string {
+function configOf({ options, config, env, brokerUrl, serversAreOptional }: Prompt<CodexOptions>): string {
   return stringify({
     ...(options.model === undefined ? {} : { model: options.model }),
     ...(options.reasoning_effort === undefined ? {} : { model_reasoning_effort: options.reasoning_effort }),
@@ -85,7 +92,7 @@ function configOf({ options, config, env, serversAreOptional }: Prompt<CodexOpti
       // The built-in provider accepts no other URL, and tries a WebSocket first.
       changelings: {
         name: "changelings",
-        base_url: options.base_url ?? "https://api.openai.com/v1",
+        base_url: brokerUrl ?? options.base_url ?? officialUrl,
         wire_api: "responses",
         auth: { command: "/bin/sh", args: ["-c", takeKey], refresh_interval_ms: 0 },
         stream_idle_timeout_ms: options.idle_timeout_seconds * 1000,

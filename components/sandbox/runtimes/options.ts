@@ -52,7 +52,8 @@ export const claudeTable = option(
     timeout_seconds: timeout(3600),
     idle_timeout_seconds: idleTimeout(300),
     base_url: option(z.optional(plainUrl()), {
-      description: "The URL of an API that is compatible with Anthropic's.",
+      description:
+        "The URL of an API that is compatible with Anthropic's. Where the session service keeps the key, it may be on this machine.",
       example: "https://gateway.example.com",
       defaultInWords: "Anthropic's own",
     }),
@@ -77,7 +78,8 @@ export const codexTable = option(
     timeout_seconds: timeout(3600),
     idle_timeout_seconds: idleTimeout(600),
     base_url: option(z.optional(plainUrl()), {
-      description: "The URL of an API that is compatible with OpenAI's Responses, including its `/v1`.",
+      description:
+        "The URL of an API that is compatible with OpenAI's Responses, including its `/v1`. Where the session service keeps the key, it may be on this machine.",
       example: "https://gateway.example.com/v1",
       defaultInWords: "OpenAI's own",
     }),

@@ -17,7 +17,7 @@ export function instantManager(prompt: RunningSandbox["prompt"]): SandboxManager
     reopen: async (_spec, { sessionId }) => sandbox(sessionId),
     snapshot: async () => "snapshot",
     capabilities: async () => ({
-      ...{ isolation: "none", snapshots: true, volumes: true, egress: "none", expires: false },
+      ...{ isolation: "none", snapshots: true, volumes: true, egress: "none", broker: false, expires: false },
     }),
     warm: async () => ({ id: "snapshot" }),
     terminate: async () => {},

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { headAndTail, newlines, type Script } from "./script.ts";
@@ -17,6 +18,7 @@ export interface FakeRequest {
   readonly path: string;
   /** Which header had the key. Its value is not kept. */
   readonly auth: "x-api-key" | "bearer" | "none";
+  hasKey(key: string): boolean;
   readonly body: unknown;
 }
 
@@ -55,7 +57,7 @@ export async function startFake<Block>(dialect: Dialect<Block>): Promise<FakeMod
     for await (const chunk of request.setEncoding("utf8")) raw += chunk;
     const path = (request.url ?? "").split("?")[0] ?? "";
     const body: unknown = raw === "" ? {} : JSON.parse(raw);
-    requests.push({ method: request.method ?? "", path, auth: authOf(request), body });
+    requests.push({ method: request.method ?? "", path, auth: authOf(request), hasKey: keyCheckOf(request), body });
     for (const check of waiting) check();
     const other = dialect.other(path);
     if (other !== undefined) return json(response, 200, other);
@@ -148,6 +150,13 @@ async function stream(response: ServerResponse, events: AsyncIterable<string>, o
 function json(response: ServerResponse, status: number, body: unknown): void {
   const headers = { "content-type": "application/json", ...(status === 429 ? { "retry-after": "0" } : {}) };
   response.writeHead(status, headers).end(JSON.stringify(body));
+}
+
+/** Keeps only the hash, so that no key is in what a failing test prints. */
+function keyCheckOf({ headers }: IncomingMessage): FakeRequest["hasKey"] {
+  const hash = (text: unknown) => createHash("sha256").update(String(text)).digest("hex");
+  const sent = hash(headers["x-api-key"] ?? headers.authorization?.replace("Bearer ", ""));
+  return (key) => hash(key) === sent;
 }
 
 function authOf({ headers }: IncomingMessage): FakeRequest["auth"] {

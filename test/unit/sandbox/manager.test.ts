@@ -28,6 +28,7 @@ class RecordingProvider implements SandboxProvider {
     snapshots: true,
     volumes: true,
     egress: "none",
+    broker: false,
     expires: false,
   } as const;
   readonly calls: Call[] = [];

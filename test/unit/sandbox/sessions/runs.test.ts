@@ -42,7 +42,7 @@ const manager = {
   snapshot: vi.fn(async (): Promise<string | undefined> => "snap-2"),
   capabilities: async () =>
     ({
-      ...{ isolation: "none", snapshots: true, volumes: true, egress: "none", expires: false },
+      ...{ isolation: "none", snapshots: true, volumes: true, egress: "none", broker: false, expires: false },
     }) as const,
   terminate: vi.fn(async () => {}),
   removeSnapshot: vi.fn(async () => {}),

@@ -1,0 +1,508 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { type ClientRequest, createServer, type IncomingMessage, type RequestListener, request } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setDefaultCACertificates } from "node:tls";
+import fc from "fast-check";
+import { afterEach, describe, expect, test } from "vitest";
+import { Broker, type BrokerLimits } from "../../../components/sandbox/egress/broker.ts";
+import { startProxy } from "../../../components/sandbox/egress/proxy.ts";
+import type { ApiAccess, BrokeredApi } from "../../../components/sandbox/provider.ts";
+import "../../support/properties.ts";
+
+/** As a program in a sandbox sees it: by the Unix socket of the egress proxy, and with a token. */
+
+const key = "sk-real-0123456789abcdef";
+/** Of an authority that this machine trusts. */
+const certificate = (() => {
+  const folder = mkdtempSync(join(tmpdir(), "certificate-"));
+  try {
+    const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const made = ["req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=a", "-keyout", keyFile, "-out", certFile];
+    const names = [
+      "-addext",
+      "subjectAltName=IP:127.0.0.1",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+    ];
+    execFileSync("openssl", [...made, ...names], { stdio: "pipe" });
+    return { key: readFileSync(keyFile), cert: readFileSync(certFile, "utf8") };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+})();
+setDefaultCACertificates([certificate.cert]);
+
+const cleanUp: (() => void)[] = [];
+afterEach(() => {
+  for (const each of cleanUp.splice(0)) each();
+});
+
+interface Lab {
+  readonly broker: Broker;
+  readonly socket: string;
+  readonly access: ApiAccess;
+}
+
+async function lab(baseUrl: string, api: Partial<BrokeredApi> = {}, limits?: Partial<BrokerLimits>): Promise<Lab> {
+  const folder = mkdtempSync(join(tmpdir(), "broker-"));
+  const socket = join(folder, "s");
+  const broker = new Broker(limits);
+  const proxy = await startProxy({ socket, allowDomains: [], broker });
+  cleanUp.push(() => {
+    proxy.end();
+    rmSync(folder, { recursive: true });
+  });
+  const access = broker.access({ kind: "anthropic", baseUrl, credential: ["x-api-key", key], ...api });
+  return { broker, socket, access };
+}
+
+async function listening(server: Server, scheme = "http"): Promise<string> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanUp.push(() => {
+    server.close();
+    if ("closeAllConnections" in server && typeof server.closeAllConnections === "function")
+      server.closeAllConnections();
+  });
+  return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** An API that keeps the requests that it gets. */
+async function apiOf(answer: RequestListener = (_, outgoing) => outgoing.end("{}")) {
+  const requests: Pick<IncomingMessage, "method" | "url" | "headers">[] = [];
+  const url = await listening(
+    createServer((incoming, outgoing) => {
+      requests.push({ method: incoming.method, url: incoming.url, headers: incoming.headers });
+      answer(incoming, outgoing);
+    }),
+  );
+  return { url, requests };
+}
+
+/** An API that answers each request with these bytes, and closes the connection. */
+function rawApi(response: string): Promise<string> {
+  return listening(
+    createTcpServer((socket) => {
+      socket.on("error", () => {}).once("data", () => socket.end(response, "latin1"));
+    }),
+  );
+}
+
+interface Asked {
+  readonly path?: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+function start({ socket, access }: Lab, { path = "/v1/messages", method = "POST", headers, body }: Asked = {}) {
+  const sent = { "x-api-key": access.token, ...headers };
+  const asking = request({
+    socketPath: socket,
+    path: path.startsWith("http") ? path : `/model${path}`,
+    method,
+    headers: sent,
+  });
+  asking.on("error", () => {});
+  asking.end(body);
+  return asking;
+}
+
+async function responseTo(asking: ClientRequest): Promise<IncomingMessage> {
+  const [response]: IncomingMessage[] = await once(asking, "response");
+  if (response === undefined) throw new Error("there is no response");
+  return response;
+}
+
+/** @returns undefined if the connection was cut off before the answer */
+async function ask(at: Lab, asked?: Asked) {
+  const asking = start(at, asked);
+  const response = await new Promise<IncomingMessage | undefined>((resolve) => {
+    asking.once("response", resolve).once("close", () => resolve(undefined));
+  });
+  if (response === undefined) return undefined;
+  let text = "";
+  let isWhole = true;
+  response.setEncoding("utf8").on("data", (piece) => {
+    text += piece;
+  });
+  response.on("error", () => {
+    isWhole = false;
+  });
+  await new Promise<void>((resolve) => response.once("close", resolve));
+  return { status: response.statusCode, headers: response.headers, text, isWhole };
+}
+
+describe("a request with the token", () => {
+  test.each([
+    ["anthropic", ["x-api-key", key], "/v1/messages?beta=true"],
+    ["anthropic", ["authorization", `Bearer ${key}`], "/v1/messages/count_tokens"],
+    ["openai", ["authorization", `Bearer ${key}`], "/responses"],
+  ] as const)("reaches %s with %j instead", async (kind, credential, path) => {
+    const api = await apiOf((_, outgoing) => outgoing.setHeader("request-id", "r1").end("answer"));
+    const at = await lab(`${api.url}/base/`, { kind, credential });
+    const { token } = at.access;
+    for (const headers of [{ "x-api-key": token }, { "x-api-key": "", authorization: `Bearer ${token}` }]) {
+      expect(await ask(at, { path, headers, body: "hello" })).toMatchObject({
+        ...{ status: 200, text: "answer", isWhole: true },
+        headers: { "request-id": "r1" },
+      });
+    }
+    expect(api.requests).toHaveLength(2);
+    for (const { method, url, headers } of api.requests) {
+      expect([method, url, headers[credential[0]]]).toEqual(["POST", `/base${path}`, credential[1]]);
+      expect(JSON.stringify(headers)).not.toContain(at.access.token);
+      expect(headers.host).toBe(new URL(api.url).host);
+    }
+  });
+
+  test("may come through the proxy too", async () => {
+    const api = await apiOf();
+    const at = await lab(api.url);
+    expect(at.access.url).toBe("http://127.0.0.1:3128/model");
+    expect(await ask(at, { path: `${at.access.url}/v1/messages` })).toMatchObject({ status: 200 });
+    expect(api.requests).toMatchObject([{ url: "/v1/messages", headers: { "x-api-key": key } }]);
+  });
+
+  const name = fc.oneof(
+    fc.constantFrom(
+      "authorization",
+      "cookie",
+      "x-goog-api-key",
+      "api-key",
+      "x-portkey-custom-host",
+      "helicone-target-url",
+    ),
+    fc.constantFrom(
+      "host",
+      "proxy-authorization",
+      "openai-organization",
+      "x-forwarded-host",
+      "anthropic-beta",
+      "x-stainless-os",
+    ),
+    fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/),
+  );
+  // These say how the request is sent.
+  const framing = [
+    "content-length",
+    "transfer-encoding",
+    "expect",
+    "upgrade",
+    "connection",
+    "trailer",
+    "te",
+    "keep-alive",
+  ];
+  const sentHeaders = fc.dictionary(
+    name.filter((each) => !framing.includes(each) && each !== "x-api-key"),
+    fc.stringMatching(/^[!-~]{1,30}$/),
+    { maxKeys: 5 },
+  );
+
+  test("passes no header and no query on but those of the CLIs, and one credential", async () => {
+    const api = await apiOf();
+    const at = await lab(api.url, { headers: { "x-team": "blue" } });
+    const allowed =
+      /^(accept|accept-encoding|content-type|content-encoding|user-agent|x-client-request-id|anthropic-(beta|version|dangerous-direct-browser-access)|x-app|x-claude-.*|x-stainless-.*)$/;
+    await fc.assert(
+      fc.asyncProperty(sentHeaders, fc.webQueryParameters(), async (headers, query) => {
+        const answer = await ask(at, { path: `/v1/messages?${query}`, headers });
+        expect(answer).toMatchObject({ status: 200 });
+        const seen = api.requests.at(-1);
+        const { "x-api-key": credential, "x-team": team, host, connection, ...rest } = seen?.headers ?? {};
+        delete rest["content-length"];
+        delete rest["transfer-encoding"];
+        expect([credential, team, host, connection]).toEqual([key, "blue", new URL(api.url).host, "close"]);
+        const passed = Object.entries(headers).filter(([each]) => allowed.test(each));
+        expect(rest).toEqual(Object.fromEntries(passed));
+        const beta = new URLSearchParams(query).getAll("beta");
+        const url = new URL(seen?.url ?? "", api.url);
+        expect([url.pathname, [...url.searchParams.keys()]]).toEqual(["/v1/messages", beta.map(() => "beta")]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("reaches no other path, with no other method", async () => {
+    const api = await apiOf();
+    const at = await lab(api.url);
+    const other = fc.oneof(
+      fc.constantFrom("/v1/messages/", "//v1/messages", "/v1/messages/../files", "/v1/messages%2fbatches", "/v1/files"),
+      fc.constantFrom("/v1/messages#x", "/%761/messages", "/v1/messages/batches", "/../v1/messages", "/responses", "/"),
+      fc
+        .webPath()
+        .filter((path) => !/^\/v1\/messages(\/count_tokens)?$/.test(path))
+        .map((path) => `/${path.slice(1)}`),
+    );
+    await fc.assert(
+      fc.asyncProperty(other, fc.constantFrom("GET", "POST", "PUT", "DELETE"), async (path, method) => {
+        expect(await ask(at, { path, method })).toMatchObject({ status: 404 });
+      }),
+      { numRuns: 40 },
+    );
+    expect(await ask(at, { method: "GET" })).toMatchObject({ status: 404 });
+    expect(api.requests).toEqual([]);
+  });
+
+  test("of a model's name is answered", async () => {
+    const api = await apiOf();
+    const at = await lab(api.url, { kind: "openai" });
+    expect(await ask(at, { path: "/models?client_version=1&key=x", method: "GET" })).toMatchObject({ status: 200 });
+    expect(api.requests).toMatchObject([{ method: "GET", url: "/models?client_version=1" }]);
+  });
+});
+
+describe("a request without a valid token", () => {
+  test("never reaches the API", async () => {
+    const api = await apiOf();
+    const at = await lab(api.url);
+    const other = await lab(api.url);
+    const ended = at.broker.access({ kind: "anthropic", baseUrl: api.url, credential: ["x-api-key", key] });
+    ended.end();
+    const tokens = ["", "x", key, other.access.token, ended.token, `${at.access.token}x`, at.access.token.slice(0, -1)];
+    for (const token of tokens) {
+      for (const headers of [{ "x-api-key": token }, { "x-api-key": "", authorization: `Bearer ${token}` }]) {
+        const answer = await ask(at, { headers });
+        expect(answer, token).toMatchObject({ status: 401 });
+        expect(JSON.parse(answer?.text ?? "")).toEqual({
+          type: "error",
+          error: {
+            ...{ type: "authentication_error", code: "authentication_error", param: null },
+            message: "this token is not valid, or not any more",
+          },
+        });
+      }
+    }
+    expect(api.requests).toEqual([]);
+    at.broker.end();
+    expect(await ask(at)).toMatchObject({ status: 401 });
+  });
+
+  test("is a request to the proxy where there is no broker", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "broker-"));
+    const socket = join(folder, "s");
+    const proxy = await startProxy({ socket, allowDomains: [] });
+    cleanUp.push(() => {
+      proxy.end();
+      rmSync(folder, { recursive: true });
+    });
+    const access = { url: "", token: "x", end: () => {} };
+    expect(await ask({ broker: new Broker(), socket, access })).toMatchObject({ status: 400 });
+  });
+});
+
+describe("streams", () => {
+  const chunk = "event: x\ndata: {}\n\n";
+
+  test("arrive as they are written", async () => {
+    let finish = () => {};
+    const api = await apiOf((_, outgoing) => {
+      outgoing.write(chunk);
+      finish = () => outgoing.end("end");
+    });
+    const pieces: string[] = [];
+    for await (const piece of await responseTo(start(await lab(api.url)))) {
+      pieces.push(String(piece));
+      if (pieces.length === 1) finish();
+    }
+    expect(pieces).toEqual([chunk, "end"]);
+  });
+
+  test("of many megabytes arrive whole, in both directions", async () => {
+    const body = Buffer.alloc(8 * 1024 * 1024, "0123456789abcdef");
+    const hash = (data: Buffer | string) => createHash("sha256").update(data).digest("hex");
+    const api = await apiOf(async (incoming, outgoing) => {
+      const received = createHash("sha256");
+      for await (const piece of incoming) received.update(piece);
+      outgoing.setHeader("x-received", received.digest("hex")).end(body);
+    });
+    const at = await lab(api.url);
+    const answers = await Promise.all([
+      ask(at, { body }),
+      ask(at, { body, headers: { "transfer-encoding": "chunked" } }),
+    ]);
+    for (const answer of answers) {
+      expect(answer?.headers["x-received"]).toBe(hash(body));
+      expect(hash(answer?.text ?? "")).toBe(hash(body));
+    }
+  });
+
+  test("end on both sides when the access ends, or either side does", async () => {
+    for (const end of ["access", "client", "api", "sandbox"] as const) {
+      let isOpen = true;
+      let cut = () => {};
+      const api = await apiOf((incoming, outgoing) => {
+        outgoing.on("close", () => {
+          isOpen = false;
+        });
+        incoming.resume();
+        outgoing.write(chunk);
+        cut = () => outgoing.destroy();
+      });
+      const at = await lab(api.url);
+      const asking = start(at);
+      const response = await responseTo(asking);
+      response.on("error", () => {});
+      await once(response, "data");
+      const closed = new Promise((resolve) => response.once("close", resolve));
+      if (end === "access") at.access.end();
+      if (end === "sandbox") at.broker.end();
+      if (end === "client") asking.destroy();
+      if (end === "api") cut();
+      await closed;
+      expect(response.complete, end).toBe(false);
+      await expect.poll(() => isOpen, { message: end }).toBe(false);
+    }
+  });
+
+  test("end with the access also before the API has answered", async () => {
+    const api = await apiOf(() => {});
+    const at = await lab(api.url);
+    const answer = ask(at);
+    await expect.poll(() => api.requests.length).toBe(1);
+    at.access.end();
+    expect(await answer).toBeUndefined();
+    expect(at.broker.isUsed).toBe(false);
+  });
+});
+
+describe("limits", () => {
+  test("a body above the limit is refused, however it is sent", async () => {
+    let received = 0;
+    const api = await apiOf((incoming, outgoing) => {
+      incoming.on("data", ({ length }) => {
+        received += length;
+      });
+      incoming.on("end", () => outgoing.end("whole"));
+    });
+    const at = await lab(api.url, {}, { maxBodyBytes: 1000 });
+    expect(await ask(at, { body: "x".repeat(1000) })).toMatchObject({ status: 200, text: "whole" });
+    expect(await ask(at, { headers: { "content-length": "1001" } })).toMatchObject({ status: 413 });
+    expect(received).toBe(1000);
+    const chunked = { "transfer-encoding": "chunked" };
+    expect(await ask(at, { headers: chunked, body: "x".repeat(1001) })).toMatchObject({ status: 413 });
+    expect(await ask(at, { body: "x" })).toMatchObject({ status: 200 });
+  });
+
+  test("too many requests at the same time are refused", async () => {
+    const api = await apiOf(() => {});
+    const at = await lab(api.url, {}, { maxRequests: 3 });
+    for (let count = 0; count < 3; count += 1) start(at);
+    await expect.poll(() => api.requests.length).toBe(3);
+    expect(await ask(at)).toMatchObject({ status: 429 });
+  });
+
+  test("an API may take long to answer, but not to accept a connection", async () => {
+    const api = await apiOf((_, outgoing) => void setTimeout(() => outgoing.end("late"), 500));
+    expect(await ask(await lab(api.url, {}, { connectMs: 100 }))).toMatchObject({ status: 200, text: "late" });
+    const silent = await listening(createTcpServer(), "https");
+    const answer = await ask(await lab(silent, {}, { connectMs: 100 }));
+    expect(answer).toMatchObject({ status: 502, text: expect.stringContaining("it does not answer") });
+  });
+});
+
+describe("what the API answers", () => {
+  test.each([200, 400, 403, 429, 500, 529])("with %i is passed on", async (status) => {
+    const api = await apiOf((_, outgoing) => {
+      outgoing.writeHead(status, { "retry-after": "7", "x-should-retry": "true", "set-cookie": "a=b" }).end("reason");
+    });
+    const answer = await ask(await lab(api.url));
+    expect(answer).toMatchObject({ status, text: "reason", headers: { "retry-after": "7", "x-should-retry": "true" } });
+    expect(answer?.headers["set-cookie"]).toBeUndefined();
+  });
+
+  test("about the key does not contain the key", async () => {
+    const api = await apiOf((_, outgoing) => {
+      outgoing.writeHead(401, { "x-key": key }).end(`Incorrect API key provided: ${key.slice(0, 8)}***`);
+    });
+    const answer = await ask(await lab(api.url));
+    expect(answer).toMatchObject({ status: 401, text: expect.stringContaining("the API rejects the key") });
+    expect(JSON.stringify(answer)).not.toContain("sk-real");
+    const echo = await apiOf(({ headers }, outgoing) => outgoing.setHeader("x-key", headers["x-api-key"] ?? "").end());
+    expect((await ask(await lab(echo.url)))?.headers["x-key"]).toBeUndefined();
+  });
+
+  test("with a redirect is an error that says where to, and is not followed", async () => {
+    const target = await apiOf();
+    const api = await apiOf((_, outgoing) => {
+      outgoing.writeHead(307, { location: `${target.url}/v1/messages?secret=1` }).end();
+    });
+    const answer = await ask(await lab(api.url));
+    expect(answer).toMatchObject({ status: 502, text: expect.stringContaining(`redirects to ${target.url}: correct`) });
+    expect(target.requests).toEqual([]);
+  });
+
+  // The broker is in the session service, so an exception would end all sessions.
+  test.each([
+    "HTTP/1.1 000 OK\r\n\r\n",
+    "HTTP/1.1 1000 OK\r\n\r\n",
+    "HTTP/1.1 302 Found\r\nlocation: http://[\r\n\r\n",
+    "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nx: a\x01b\r\n\r\n",
+    `HTTP/1.1 200 OK\r\nx: ${"a".repeat(70_000)}\r\n\r\n`,
+    "no HTTP\r\n\r\n",
+    "",
+  ])("in the form %j is reported as a bad gateway", async (response) => {
+    const at = await lab(await rawApi(response));
+    for (const _ of [1, 2]) expect(await ask(at)).toMatchObject({ status: 502 });
+  });
+
+  test("is cut off where the API cuts it off", async () => {
+    const at = await lab(await rawApi("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"));
+    expect(await ask(at)).toMatchObject({ status: 200, text: "half", isWhole: false });
+  });
+
+  test("in any bytes ends neither the broker nor its other requests", async () => {
+    const good = await apiOf();
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: "binary", maxLength: 200 }), async (text) => {
+        const bytes = Buffer.from(text).toString("latin1");
+        const at = await lab(await rawApi(`HTTP/1.1 ${bytes}`));
+        await ask(at);
+        const access = at.broker.access({ kind: "anthropic", baseUrl: good.url, credential: ["x-api-key", key] });
+        expect(await ask({ ...at, access })).toMatchObject({ status: 200 });
+        for (const each of cleanUp.splice(2)) each();
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("is missing if it can't be reached", async () => {
+    const url = await rawApi("");
+    cleanUp.pop()?.();
+    expect(await ask(await lab(url))).toMatchObject({ status: 502, text: expect.stringContaining("can't be reached") });
+  });
+});
+
+test("an API with TLS is reached if this machine trusts its authority", async () => {
+  const server = createSecureServer(certificate, ({ headers }, outgoing) => {
+    setTimeout(() => outgoing.end(String(headers["x-api-key"] === key)), 300);
+  });
+  const at = await lab(await listening(server, "https"), {}, { connectMs: 200 });
+  expect(await ask(at)).toMatchObject({ status: 200, text: "true" });
+});
+
+test("a key or a URL that can't be used is an error without the key", () => {
+  const broker = new Broker();
+  const api = { kind: "anthropic", baseUrl: "http://127.0.0.1", credential: ["x-api-key", key] } as const;
+  for (const wrong of [
+    { ...api, credential: ["x-api-key", `${key}\nx`] as const },
+    { ...api, headers: { "a b": "c" } },
+    { ...api, headers: { a: `${key}\r\n` } },
+    { ...api, baseUrl: `file:///${key}` },
+    { ...api, baseUrl: key },
+  ]) {
+    expect(() => broker.access(wrong)).toThrow(/^api: /);
+    expect(() => broker.access(wrong)).not.toThrow(key);
+  }
+  expect(broker.isUsed).toBe(false);
+});
