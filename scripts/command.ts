@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { CommandTable } from "../components/command-script.ts";
+import "../components/lib/quick-imports.ts";
 
 /** Each folder's `commands.ts` names the commands of its resources, so a new kind needs no line here. */
 async function commandTables(): Promise<CommandTable> {

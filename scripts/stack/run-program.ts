@@ -14,5 +14,8 @@ delete process.env["PULUMI_NODEJS_TYPESCRIPT"];
 if (!process.env["CHANGELINGS_DEBUG"]) {
   leaveOutUnusedParts({ tracing: process.argv.includes("--tracing") || process.env["TRACEPARENT"] !== undefined });
   usePlainStructs(inSdk("google-protobuf/google/protobuf/struct_pb"));
+  // The SDK's own `require` calls would only be slower with it.
+  inSdk("@pulumi/pulumi");
+  await import("../../components/lib/quick-imports.ts");
 }
 inSdk("./cmd/run");

@@ -28,7 +28,8 @@ export function runScript(
   env: NodeJS.ProcessEnv,
   interruptAt?: RegExp,
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [join("scripts", programs[script]), ...args], {
+  const options = ["--import", "./components/lib/quick-imports.ts"];
+  const child = spawn(process.execPath, [...options, join("scripts", programs[script]), ...args], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });

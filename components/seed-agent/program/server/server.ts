@@ -3,6 +3,7 @@ import swagger from "@fastify/swagger";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import * as z from "zod/mini";
+import english from "zod/v4/locales/en.js";
 import { agentRoutes } from "./agent-routes.ts";
 import { bearerTokens, type Right } from "./auth.ts";
 import { isLoopbackAddress, rejectForeignPages } from "./browser-check.ts";
@@ -19,7 +20,7 @@ export function seedServer(parts: SeedServerParts, changed: Partial<ServerLimits
   const { settings, events } = parts;
   const limits = { ...serverLimits, ...changed };
   // zod/mini comes without messages.
-  z.config(z.locales.en());
+  z.config(english());
   const app = Fastify({
     logger: false,
     trustProxy: false,
