@@ -53,7 +53,8 @@ describe("a daemon under the supervisor of a machine without a service manager",
     return {
       ...{ installation, title: "probe", home, folder, stateFile: join(folder, "state.json"), programVersion },
       command: [process.execPath, program, folder, programVersion],
-      env: { ...allowedEnvironment(process.env), HOME: home, NODE_COMPILE_CACHE: join(folder, "compiled", "1") },
+      env: { ...allowedEnvironment(process.env), HOME: home, NODE_COMPILE_CACHE: join(folder, "compiled") },
+      compiledMarker: join(folder, "compiled", "marker"),
     };
   };
   const has = (file: string) => {

@@ -1,8 +1,13 @@
+import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { allowedEnvironment } from "../../lib/environment.ts";
 import { commandEnvironment } from "../../lib/own-commands.ts";
-import { componentsFolder, moduleExtension } from "./program-version.ts";
+import { componentsFolder, moduleExtension, programVersion } from "./program-version.ts";
+
+/** Makes the daemons' start cheaper. */
+const quickImports = "lib/quick-imports";
 
 /** A program of one installation that must keep running. All paths are absolute. */
 export interface Daemon {
@@ -19,6 +24,8 @@ export interface Daemon {
   /** The version of the program on disk now. */
   readonly programVersion: string;
   readonly env: Readonly<Record<string, string>>;
+  /** A file that exists once Node's compile cache, which `env` names, contains the program. */
+  readonly compiledMarker: string;
 }
 
 export interface NodeDaemon {
@@ -31,17 +38,27 @@ export interface NodeDaemon {
   readonly main: string;
   /** Node's options, before the program. */
   readonly options: readonly string[];
+  /**
+   * The version of the program's code, and the folder of its compile cache where the environment names none. By default,
+   * `programVersion` and `folder`.
+   */
+  readonly code?: { readonly version: string; readonly folder: string };
 }
 
 /** @param env the daemon gets PATH, HOME and similar variables from it, and nothing else */
 export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: NodeJS.ProcessEnv = process.env): Daemon {
   const program = join(componentsFolder, from.main + moduleExtension);
-  const compiled = join(from.folder, "compiled", from.programVersion);
+  const code = from.code ?? { version: from.programVersion, folder: from.folder };
+  // Setup's is shared by all installations of this machine.
+  const compileCache = resolve(env["NODE_COMPILE_CACHE"] || join(code.folder, "compiled"));
+  // Node's cache has other entries for another Node, another user, and the same code at another path.
+  const ownEntries = [process.version, process.arch, process.getuid?.(), program];
+  const compiled = createHash("sha256").update([...ownEntries, code.version, programVersion(quickImports)].join("\n"));
   return {
     installation: from.installation,
     title: from.title,
     home,
-    command: [process.execPath, ...from.options, program, from.installation],
+    command: [process.execPath, "--import", moduleUrl(quickImports), ...from.options, program, from.installation],
     folder: from.folder,
     stateFile: from.stateFile,
     programVersion: from.programVersion,
@@ -50,7 +67,12 @@ export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: Node
       ...commandEnvironment(env),
       ...(env["CHANGELINGS_CACHE"] ? { CHANGELINGS_CACHE: resolve(env["CHANGELINGS_CACHE"]) } : {}),
       HOME: home,
-      NODE_COMPILE_CACHE: compiled,
+      NODE_COMPILE_CACHE: compileCache,
     },
+    compiledMarker: join(compileCache, "daemons", compiled.digest("hex").slice(0, 16)),
   };
+}
+
+function moduleUrl(module: string): string {
+  return pathToFileURL(join(componentsFolder, module + moduleExtension)).href;
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureFolder, readTail } from "../files.ts";
@@ -95,16 +95,21 @@ async function usableSupervisor(home: string): Promise<Supervisor> {
 
 /**
  * Node's TypeScript compiler takes 25 MB that a process never releases. A separate process fills the compile cache that
- * the daemon then starts from.
+ * the daemon then starts from, once for all installations that share the cache.
  */
-async function compile({ command, folder, env }: Daemon): Promise<void> {
-  const cache = env["NODE_COMPILE_CACHE"];
-  if (cache === undefined || existsSync(cache)) return;
-  rmSync(dirname(cache), { recursive: true, force: true });
+async function compile({ command, folder, env, compiledMarker }: Daemon): Promise<void> {
+  if (existsSync(compiledMarker)) return;
   const [node = "", ...args] = command;
   const child = spawn(node, [...args, "--compile"], { cwd: folder, env, stdio: "ignore" });
+  const code = await new Promise((resolve) => child.once("error", resolve).once("close", resolve));
   // If this fails, so does the start, which then reports why.
-  await new Promise((resolve) => child.once("error", resolve).once("close", resolve));
+  if (code !== 0) return;
+  try {
+    mkdirSync(dirname(compiledMarker), { recursive: true });
+    writeFileSync(compiledMarker, "");
+  } catch {
+    // A cache that can't be written has nothing to record either.
+  }
 }
 
 async function until<Value>(read: () => Value | undefined, timeoutMs: number): Promise<Value | undefined> {

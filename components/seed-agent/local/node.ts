@@ -134,14 +134,14 @@ export function daemonOf(
 ): Daemon {
   const title = `seed agent ${node.name} ${node.number}`;
   const place = placeOf(node, version);
-  const daemon = nodeDaemon({ installation, title, main, options: [], ...place }, homedir());
+  // The code of all nodes is the same, whatever their settings and secrets are.
+  const code = { version: release, folder: dirname(node.folder) };
+  const daemon = nodeDaemon({ installation, title, main, options: [], ...place, code }, homedir());
   return {
     ...daemon,
     command: [...daemon.command, node.folder, version],
     env: {
       ...daemon.env,
-      // The code of all nodes is the same, whatever their settings and secrets are.
-      NODE_COMPILE_CACHE: join(dirname(node.folder), "compiled", release),
       ...variables,
       ...(tools === undefined ? {} : { PATH: [tools, daemon.env["PATH"] ?? ""].join(delimiter) }),
     },

@@ -2,11 +2,12 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { schedulerDaemon } from "../../../../components/cron/local/state.ts";
 import { installationPaths } from "../../../../components/host/installation-paths.ts";
 import { isLocked, takeLock, withLock } from "../../../../components/host/lock.ts";
-import { type Daemon, nodeDaemon } from "../../../../components/host/supervision/daemon.ts";
+import { type Daemon, type NodeDaemon, nodeDaemon } from "../../../../components/host/supervision/daemon.ts";
 import { launchd } from "../../../../components/host/supervision/launchd.ts";
 import { programVersion } from "../../../../components/host/supervision/program-version.ts";
 import { becomeDaemon, daemonState, outdatedInWords } from "../../../../components/host/supervision/state.ts";
@@ -23,7 +24,7 @@ afterEach(() => rmSync(home, { recursive: true }));
 const installation = "0123456789ab";
 const daemonOf = (title: string): Daemon => ({
   ...{ installation, title, home, command: ["node"], folder: join(home, title), env: {} },
-  ...{ stateFile: join(home, title, "state.json"), programVersion: "1" },
+  ...{ stateFile: join(home, title, "state.json"), programVersion: "1", compiledMarker: join(home, "compiled") },
 });
 
 describe("service managers distinguish an installation's daemons, and the scheduler keeps its name", () => {
@@ -50,13 +51,32 @@ describe("a daemon", () => {
       home,
       env,
     );
-    const main = join(import.meta.dirname, "../../../../components/cron/local/main.ts");
+    const components = join(import.meta.dirname, "../../../../components");
+    const quickImports = pathToFileURL(join(components, "lib/quick-imports.ts")).href;
+    const main = join(components, "cron/local/main.ts");
     expect(daemon).toEqual({
       ...place,
       ...{ installation, title: "tester", home },
-      command: [process.execPath, "--quiet", main, installation],
-      env: { ...ours, HOME: home, NODE_COMPILE_CACHE: "/f/compiled/v1" },
+      command: [process.execPath, "--import", quickImports, "--quiet", main, installation],
+      env: { ...ours, HOME: home, NODE_COMPILE_CACHE: "/f/compiled" },
+      compiledMarker: expect.stringMatching(/^\/f\/compiled\/daemons\/[0-9a-f]{16}$/),
     });
+  });
+
+  it("is compiled once for all installations that share setup's cache, and again after a change of its code", () => {
+    const marker = (folder: string, programVersion: string, more: Partial<NodeDaemon> = {}, cache = "/shared") => {
+      const place = { folder, stateFile: join(folder, "state.json"), programVersion };
+      const of = { ...place, installation, title: "tester", main: "cron/local/main", options: [], ...more };
+      return nodeDaemon(of, home, { NODE_COMPILE_CACHE: cache }).compiledMarker;
+    };
+    const first = marker("/f", "v1");
+    expect(first).toMatch(/^\/shared\/daemons\//);
+    const code = { version: "v1", folder: "/nodes" };
+    expect([marker("/g", "v1"), marker("/f", "with other settings", { code })]).toEqual([first, first]);
+    const others = [marker("/f", "v2"), marker("/f", "v1", { main: "web/forwarding/program/main" })];
+    expect(new Set([first, ...others]).size).toBe(3);
+    // Without a cache of setup's, as in others' programs.
+    expect(dirname(dirname(marker("/f", "v1", { code }, "")))).toBe("/nodes/compiled");
   });
 
   it("has a separate folder and program", () => {

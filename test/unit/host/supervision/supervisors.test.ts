@@ -11,6 +11,7 @@ const daemon = {
   folder: "/home/me/.changelings/0123456789ab/scheduler",
   stateFile: "/home/me/.changelings/0123456789ab/scheduler/scheduler.json",
   programVersion: "0123456789abcdef",
+  compiledMarker: "/home/me/.cache/compiled/daemons/0123456789abcdef",
   env: { PATH: "/opt/node:/usr/bin", HOME: "/home/me", https_proxy: 'http://a:"b\\%<&>@proxy' },
 };
 
