@@ -64,6 +64,8 @@ function pruneCompiled(most: number): number {
   let left = entries.reduce((sum, { size }) => sum + size, 0);
   if (left <= most) return 0;
   const before = left;
+  // The records of which daemons' code it contains.
+  rmSync(join(folder, "daemons"), { recursive: true, force: true });
   for (const { path, size } of entries.sort((a, b) => a.usedAt - b.usedAt)) {
     // Some room, so that not each setup has to remove some.
     if (left <= most * 0.7) break;

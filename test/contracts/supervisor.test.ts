@@ -101,6 +101,9 @@ describe("a daemon under the supervisor of a machine without a service manager",
     expect(starts()).toEqual([pid, next.pid]);
     expect(loops()).toHaveLength(1);
     expect((await startDaemon(newer)).pid).toBe(next.pid);
+    // Both have the same code here, which is compiled once.
+    expect(readFileSync(join(daemon.folder, "compiles"), "utf8")).toMatch(/^\d+\n$/);
+    expect(existsSync(daemon.compiledMarker)).toBe(true);
   });
 
   it.each(["willing", "stubborn"])("leaves no process when it is stopped, if it is %s", async (how) => {

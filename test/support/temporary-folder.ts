@@ -15,8 +15,8 @@ import { join } from "node:path";
 import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
 
 const MEMORY = "/dev/shm";
-// Short, because Chromium's socket, four folders below, may have a path of 107 characters.
-const PREFIX = `changelings-${processNamespace()}-`;
+// Short, because the path of a socket, four folders below, may have 107 characters.
+const PREFIX = `cl-${processNamespace()}-`;
 const GB = 2 ** 30;
 
 /**

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { accessSync, constants } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -39,8 +40,8 @@ export interface NodeDaemon {
   /** Node's options, before the program. */
   readonly options: readonly string[];
   /**
-   * The version of the program's code, and the folder of its compile cache where the environment names none. By default,
-   * `programVersion` and `folder`.
+   * The version of the program's code, and the folder of its compile cache where the environment names none that can be
+   * written. By default, `programVersion` and `folder`.
    */
   readonly code?: { readonly version: string; readonly folder: string };
 }
@@ -50,7 +51,7 @@ export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: Node
   const program = join(componentsFolder, from.main + moduleExtension);
   const code = from.code ?? { version: from.programVersion, folder: from.folder };
   // Setup's is shared by all installations of this machine.
-  const compileCache = resolve(env["NODE_COMPILE_CACHE"] || join(code.folder, "compiled"));
+  const compileCache = writableFolder(env["NODE_COMPILE_CACHE"]) ?? join(code.folder, "compiled");
   // Node's cache has other entries for another Node, another user, and the same code at another path.
   const ownEntries = [process.version, process.arch, process.getuid?.(), program];
   const compiled = createHash("sha256").update([...ownEntries, code.version, programVersion(quickImports)].join("\n"));
@@ -71,6 +72,16 @@ export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: Node
     },
     compiledMarker: join(compileCache, "daemons", compiled.digest("hex").slice(0, 16)),
   };
+}
+
+function writableFolder(path: string | undefined): string | undefined {
+  try {
+    if (!path) return undefined;
+    accessSync(path, constants.W_OK);
+    return resolve(path);
+  } catch {
+    return undefined; // another user's
+  }
 }
 
 function moduleUrl(module: string): string {

@@ -17,10 +17,10 @@ test("a folder in memory is removed at the end with its programs, as are those o
   const { pid: dead } = spawnSync("true");
   const link = "/proc/self/ns/pid";
   const namespace = existsSync(link) ? /\d+/.exec(readlinkSync(link))?.[0] : "";
-  const leftover = `/dev/shm/changelings-${namespace}-${dead}-leftover`;
-  const ofThisProcess = `/dev/shm/changelings-${namespace}-${process.pid}-live`;
+  const leftover = `/dev/shm/cl-${namespace}-${dead}-leftover`;
+  const ofThisProcess = `/dev/shm/cl-${namespace}-${process.pid}-live`;
   // It may run there.
-  const ofAContainer = `/dev/shm/changelings-1-${dead}-live`;
+  const ofAContainer = `/dev/shm/cl-1-${dead}-live`;
   const folders = [leftover, ofThisProcess, ofAContainer];
   const settings: NodeJS.ProcessEnv = {};
   try {

@@ -69,10 +69,11 @@ test("of compiled code, what was not used for the longest time is removed beyond
   utimesSync(read, new Date(), statSync(read).mtime);
   const files = [entry("newest", 1), read, entry("new", 20), entry("old", 50), entry("oldest", 60, "v22.1.0-x64")];
   const foreign = write("node-compile-cache/note", "x".repeat(100_000), { hoursAgo: 100 });
+  const marker = write("node-compile-cache/daemons/0123456789abcdef", "", { hoursAgo: 1 });
   const left = () => files.filter(existsSync).map((file) => basename(file));
   await pruneCache({ most: 600_000 });
-  expect(left()).toHaveLength(5);
+  expect([left().length, existsSync(marker)]).toEqual([5, true]);
   await pruneCache({ most: 450_000 });
   expect(left()).toEqual(["newest", "read-today", "new"]);
-  expect(existsSync(foreign)).toBe(true);
+  expect([existsSync(foreign), existsSync(marker)]).toEqual([true, false]);
 });
