@@ -4,7 +4,8 @@ import { setUpSandboxTools } from "../../scripts/setup/sandbox-tools.ts";
 /** Installs the real CLIs of the image once. @returns a PATH with them and the system's programs */
 export async function agentPath(): Promise<string> {
   const { parts } = await setUpSandboxTools(["claude", "codex"]);
-  return pathWith(...Object.values(parts).map((folder) => join(folder, "node_modules/.bin")));
+  const programs = join(import.meta.dirname, "agent-programs");
+  return pathWith(programs, ...Object.values(parts).map((folder) => join(folder, "node_modules/.bin")));
 }
 
 export function pathWith(...folders: string[]): string {
