@@ -18,7 +18,7 @@ const deploySeconds = 1800;
 /** How many lines of a failed build its error shows. */
 const tailLines = 20;
 /** Changes that take more than one API call, made by the `modal` command on PATH. */
-export type ModalCli = Pick<Modal, "runInSandbox" | "deploy" | "build" | "download" | "upload">;
+export type ModalCli = Pick<Modal, "runInSandbox" | "deploy" | "build" | "download">;
 
 interface RunOptions {
   readonly seconds: number;
@@ -73,10 +73,6 @@ export function modalCli({ token, env }: ModalOptions, reads: Pick<Modal, "envir
     async download(volume, environment, path, folder) {
       const args = ["volume", "get", "--env", environment, "--force", "--", volume, path, folder];
       await run(`fetching ${path} from the volume ${volume}`, args, { seconds: transferSeconds });
-    },
-    async upload(volume, environment, localFile, path) {
-      const args = ["volume", "put", "--env", environment, "--force", "--", volume, localFile, path];
-      await run(`putting ${path} on the volume ${volume}`, args, { seconds: transferSeconds });
     },
   };
 }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { ModalRpc } from "./rpc.ts";
 import { checkSecretValues } from "./secret-values.ts";
 import type { App, Modal } from "./types.ts";
@@ -127,17 +126,10 @@ const stoppedByCommand = 1;
 /** Modal ends the app's containers first. */
 const stopSeconds = 120;
 
-/** Changes that take one call of the SDK. The `modal` command makes those that upload files. */
+/** Changes to everything but the files of volumes. The `modal` command makes deployments. */
 export type ModalChanges = Pick<
   Modal,
-  | "createEnvironment"
-  | "createVolume"
-  | "deleteVolume"
-  | "putSecret"
-  | "deleteSecret"
-  | "stopApp"
-  | "writeFiles"
-  | "removeFile"
+  "createEnvironment" | "createVolume" | "deleteVolume" | "putSecret" | "deleteSecret" | "stopApp"
 >;
 
 /** @param reads finds the app that has a name now */
@@ -199,29 +191,6 @@ export function modalChanges({ ask, find }: ModalRpc, reads: Pick<Modal, "apps">
         ({ cpClient }, options) => cpClient.appStop({ appId: app.id, source: stoppedByCommand }, options),
         stopSeconds,
       );
-    },
-    async writeFiles(volume, environment, files) {
-      await ask(`files on the volume ${volume}`, async ({ cpClient }, options) => {
-        const request = { deploymentName: volume, environmentName: environment };
-        const { volumeId } = await cpClient.volumeGetOrCreate(request, options);
-        // Like Modal's own client: first the contents, by digest, then the files.
-        const put = Object.entries(files).map(async ([filename, text]) => {
-          const data = Buffer.from(text);
-          const sha256Hex = createHash("sha256").update(data).digest("hex");
-          for (let exists = false; !exists; ) ({ exists } = await cpClient.mountPutFile({ sha256Hex, data }, options));
-          return { filename, sha256Hex, mode: 0o644 };
-        });
-        const uploaded = { volumeId, files: await Promise.all(put), disallowOverwriteExistingFiles: false };
-        await cpClient.volumePutFiles(uploaded, options);
-      });
-    },
-    async removeFile(volume, environment, path) {
-      await find(`the end of ${path} on the volume ${volume}`, async ({ cpClient }, options) => {
-        const request = { deploymentName: volume, environmentName: environment };
-        const { volumeId, version } = await cpClient.volumeGetOrCreate(request, options);
-        const remove = version === 2 ? cpClient.volumeRemoveFile2 : cpClient.volumeRemoveFile;
-        await remove({ volumeId, path, recursive: true }, options);
-      });
     },
   };
 }

@@ -158,7 +158,7 @@ export interface Modal {
   runInSandbox(id: string, script: string): Promise<string>;
   /** Deletes the volume and its data. Succeeds if it is already gone. */
   deleteVolume(name: string, environment: string): Promise<void>;
-  /** Writes or overwrites small files on a volume of version 1, in one request. @param files texts by path */
+  /** Writes or overwrites small files on a volume, all at once. @param files texts by path */
   writeFiles(volume: string, environment: string, files: Readonly<Record<string, string>>): Promise<void>;
   /** Removes a file, or a folder with everything in it. */
   removeFile(volume: string, environment: string, path: string): Promise<void>;
@@ -171,6 +171,4 @@ export interface Modal {
   build(buildFile: string, options: BuildOptions): Promise<void>;
   /** Downloads a file, or everything below a folder, into an existing local folder; takes at most 10 minutes. */
   download(volume: string, environment: string, path: string, folder: string): Promise<void>;
-  /** Uploads a local file, or a folder's contents, to a path of the volume, overwriting files; at most 10 minutes. */
-  upload(volume: string, environment: string, local: string, path: string): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
@@ -56,13 +56,9 @@ describe("environments and volumes", () => {
     const volume = `files-${version}`;
     await modal.createVolume(volume, environment, { version });
     expect(await modal.files(volume, environment, "apps")).toEqual([]);
-    const local = join(folder, "local");
-    mkdirSync(join(local, "apps"), { recursive: true });
-    writeFileSync(join(local, "stack.json"), "{}");
-    writeFileSync(join(local, "apps", "elf.json"), '"ü"');
-    await modal.upload(volume, environment, local, ".");
-    await modal.upload(volume, environment, join(local, "stack.json"), "apps/troll.json");
-    await modal.upload(volume, environment, join(local, "stack.json"), "apps/troll.json");
+    await modal.writeFiles(volume, environment, { "stack.json": "{}", "apps/elf.json": "1", "notes/ü.txt": "" });
+    await modal.writeFiles(volume, environment, { "apps/elf.json": '"ü"', "apps/troll.json": "{}" });
+    await modal.writeFiles(volume, environment, { "apps/troll.json": "{}" });
 
     const files = await modal.files(volume, environment, "apps");
     expect(files.map(({ path, isFolder, bytes }) => ({ path, isFolder, bytes }))).toEqual([
@@ -74,12 +70,8 @@ describe("environments and volumes", () => {
     expect(await modal.readFile(volume, environment, "apps/none.json")).toBeUndefined();
     expect(await modal.readFile("no-such-volume", environment, "apps/elf.json")).toBeUndefined();
 
-    if (version === 1) {
-      await modal.writeFiles(volume, environment, { "apps/elf.json": "1", "notes/ü.txt": "" });
-      await modal.writeFiles(volume, environment, { "apps/elf.json": '"ü"' });
-      expect(await modal.readFile(volume, environment, "apps/elf.json")).toBe('"ü"');
-      expect(await modal.files(volume, environment, "notes")).toMatchObject([{ path: "notes/ü.txt", bytes: 0 }]);
-    }
+    expect(await modal.readFile(volume, environment, "stack.json")).toBe("{}");
+    expect(await modal.files(volume, environment, "notes")).toMatchObject([{ path: "notes/ü.txt", bytes: 0 }]);
 
     const fetched = join(folder, `fetched-${version}`);
     mkdirSync(fetched);

@@ -137,15 +137,9 @@ export class ModalStack {
     await promisify(execFile)("modal", args, { env: { ...this.env, CHANGELING_SPEC: file } });
   }
 
-  /** Writes files of a volume, by path. Only the runs volume is one that no RPC writes: `modal` takes a second. */
-  async write(volume: string, files: Readonly<Record<string, string>>): Promise<void> {
-    if (volume !== runsVolumeName(this.stack)) return this.client.writeFiles(volume, this.environment, files);
-    const folder = mkdtempSync(join(this.home, "files-"));
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(join(folder, path, ".."), { recursive: true });
-      writeFileSync(join(folder, path), text);
-    }
-    await this.client.upload(volume, this.environment, folder, ".");
+  /** Writes files of a volume, by path. */
+  write(volume: string, files: Readonly<Record<string, string>>): Promise<void> {
+    return this.client.writeFiles(volume, this.environment, files);
   }
 
   /** Writes records of a run, as the function and the sandbox do. */

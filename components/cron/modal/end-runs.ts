@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -15,7 +14,7 @@ export interface RunsOf {
   readonly changeling: string;
 }
 
-type EndClient = Pick<Modal, "sandboxes" | "runInSandbox" | "endSandboxes" | "readFile" | "upload">;
+type EndClient = Pick<Modal, "sandboxes" | "runInSandbox" | "endSandboxes" | "readFile" | "writeFiles">;
 
 /** mngr 0.3.0 turns the labels that the function gives a host into tags of its sandbox. */
 const labelTag = (label: string) => `mngr_user_${label}`;
@@ -91,12 +90,5 @@ async function recordEnd(client: EndClient, { stack, environment, changeling }: 
   const reason = "its changeling was removed while it was running; what it had not pushed is lost with its sandbox";
   const at = new Date().toISOString();
   const record: RecordLine = { event: "ended", at, changeling, id, outcome: "failed", reason, commits: [] };
-  const folder = mkdtempSync(join(tmpdir(), "changelings-"));
-  try {
-    const file = join(folder, "ended.json");
-    writeFileSync(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-    await client.upload(volume, environment, file, path);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  await client.writeFiles(volume, environment, { [path]: `${JSON.stringify(record)}\n` });
 }

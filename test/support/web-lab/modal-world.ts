@@ -5,17 +5,7 @@ import { hostIdTag, hostNameTag, labelTag } from "../../../components/web/modal/
 import type { MngrWorld, WorldHost } from "./mngr-world.ts";
 
 type Used =
-  | (
-      | "createVolume"
-      | "deleteVolume"
-      | "volumes"
-      | "files"
-      | "readFile"
-      | "download"
-      | "upload"
-      | "writeFiles"
-      | "removeFile"
-    )
+  | ("createVolume" | "deleteVolume" | "volumes" | "files" | "readFile" | "download" | "writeFiles" | "removeFile")
   | ("sandboxes" | "endSandboxes" | "deleteImage");
 
 /** What web agents use of Modal, with the sandboxes and volumes of that world. Its images are the world's snapshots. */
@@ -49,10 +39,6 @@ export function modalOf(world: MngrWorld): Pick<Modal, Used> {
     readFile: async (volume, _environment, path) =>
       existsSync(at(volume, path)) ? readFileSync(at(volume, path), "utf8") : undefined,
     download: async (volume, _environment, path, folder) => cpSync(at(volume, path), folder, { recursive: true }),
-    async upload(volume, _environment, local, path) {
-      mkdirSync(at(volume, path), { recursive: true });
-      cpSync(local, at(volume, path), { recursive: true });
-    },
     async writeFiles(volume, _environment, files) {
       for (const [path, text] of Object.entries(files)) {
         mkdirSync(dirname(at(volume, path)), { recursive: true });

@@ -27,7 +27,7 @@ function modalWith(behaviours: Readonly<Record<string, Behaviour>>) {
   const records = new Map<string, unknown>();
   let isAway = false;
   const listed = () => [...running.keys()].map(boxOf);
-  const client: Pick<Modal, "sandboxes" | "runInSandbox" | "endSandboxes" | "readFile" | "upload"> = {
+  const client: Pick<Modal, "sandboxes" | "runInSandbox" | "endSandboxes" | "readFile" | "writeFiles"> = {
     async sandboxes(environment, tags) {
       calls.push("list");
       expect([environment, tags]).toEqual([
@@ -64,9 +64,9 @@ function modalWith(behaviours: Readonly<Record<string, Behaviour>>) {
       expect(volume).toBe("changelings_dev_runs");
       return records.has(path) ? "{}" : undefined;
     },
-    async upload(_volume, _environment, local, path) {
-      const { readFileSync } = await import("node:fs");
-      records.set(path, JSON.parse(readFileSync(local, "utf8")));
+    async writeFiles(volume, _environment, files) {
+      expect(volume).toBe("changelings_dev_runs");
+      for (const [path, text] of Object.entries(files)) records.set(path, JSON.parse(text));
     },
   };
   return {
