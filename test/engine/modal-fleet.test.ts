@@ -10,15 +10,12 @@ const day = (date: string) => [new Date(`${date}T00:00:00Z`), new Date(`${date}T
 const worker = [
   "[changelings.worker]",
   'agent_type = "command"',
-  `agent_args = ["sh", "-c", "echo more >>README.md && git commit -qam 'Write more'"]`,
-];
-const helper = [
-  "[changelings.helper]",
-  'agent_type = "command"',
   // Its last run is still at work when the stack is destroyed.
-  'agent_args = ["sh", "-c", "if [ -e stay ]; then sleep 300; fi"]',
+  `agent_args = ["sh", "-c", "if [ -e stay ]; then sleep 300; fi; echo more >>README.md && git commit -qam 'Write more'"]`,
   'secrets = ["SOME_TOKEN"]',
 ];
+const helper = ["[changelings.helper]", 'agent_type = "command"', 'agent_args = ["true"]'];
+const late = 'schedule = "0 15 * * *"';
 /** As odd as a value can be, so that finding it nowhere means something. */
 const secret = `it's "odd" $HOME \`id\` {}\nand has a second line`;
 
@@ -45,7 +42,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
   const rotated = { SOME_TOKEN: "rotated-value" };
 
   it("deploys each changeling, and the next up changes nothing", async () => {
-    declare(...worker, ...helper);
+    declare(...worker, ...helper, late);
     expect(await test.preview()).toEqual({
       "pulumi:pulumi:Stack changelings-dev": "create",
       "changelings:cron:CronChangeling helper": "create",
@@ -57,7 +54,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     });
     const refused = await test.up({ MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" });
     expect(refused.code).not.toBe(0);
-    for (const problem of ["helper needs SOME_TOKEN", "no Modal token is set"])
+    for (const problem of ["worker needs SOME_TOKEN", "no Modal token is set"])
       expect(refused.stdout).toContain(problem);
     expect(await apps()).toEqual({});
     const { code, stdout } = await test.up({ SOME_TOKEN: secret });
@@ -68,7 +65,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       changeling_dev_worker: "APP_STATE_DEPLOYED",
     });
     expect(await schedules()).toMatchObject({
-      changeling_dev_helper: { cron: "0 3 * * *", timezone: "UTC" },
+      changeling_dev_helper: { cron: "0 15 * * *", timezone: "UTC" },
       changeling_dev_worker: { cron: "0 3 * * *", timezone: "UTC", next: "2026-07-01T03:00:00+00:00" },
     });
   });
@@ -80,13 +77,12 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(stdout).not.toContain(needle);
     const state = await test.emulator.control.state();
     expect(JSON.stringify(state)).not.toContain(needle);
-    expect(state.secrets.find(({ name }) => name === "changeling_dev_helper")?.keys).toEqual(["SOME_TOKEN"]);
+    expect(state.secrets.find(({ name }) => name === "changeling_dev_worker")?.keys).toEqual(["SOME_TOKEN"]);
   });
 
-  it("fires when its schedule comes due: an agent commits on its branch, and its run is recorded", async () => {
+  it("fires the one whose schedule comes due: an agent commits on its branch, and its run is recorded", async () => {
     const calls = await test.emulator.control.advance(...day("2026-07-02"));
     expect(Object.fromEntries(calls.map(({ app, status }) => [app, status]))).toEqual({
-      changeling_dev_helper: "GENERIC_STATUS_SUCCESS",
       changeling_dev_worker: "GENERIC_STATUS_SUCCESS",
     });
     const [run] = await test.endedRuns("worker");
@@ -98,28 +94,26 @@ describe("a fleet on Modal from its first up to its destroy", () => {
       commits: [{ subject: "Write more" }],
     });
     expect(test.inRepo("log", "--format=%s", `refs/heads/${run?.branch}`)).toBe("Write more\nPast");
-    expect(await test.endedRuns("helper")).toMatchObject([{ outcome: "no_changes", reason: "it made no commit" }]);
   });
 
   it("shows a schedule change in cron text, in words and with its zone, and applies it; rotates a secret alone", async () => {
-    declare(...worker, 'schedule = "30 4 * * *"', 'timezone = "Asia/Tokyo"', ...helper);
+    declare(...worker, ...helper, 'schedule = "30 4 * * *"', 'timezone = "Asia/Tokyo"');
     const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"], rotated);
-    expect(stdout).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
-    expect(stdout).toMatch(/WHEN\s*: "At 03:00, every day" => "At 04:30, every day"/);
+    expect(stdout).toMatch(/SCHEDULE\s*: "0 15 \* \* \*" => "30 4 \* \* \*"/);
+    expect(stdout).toMatch(/WHEN\s*: "At 15:00, every day" => "At 04:30, every day"/);
     expect(stdout).toMatch(/TIMEZONE\s*: "UTC" => "Asia\/Tokyo"/);
     expect(stdout).not.toMatch(/second line|rotated-value/);
     const versions = async () =>
-      (await test.emulator.control.state()).apps.find(({ name }) => name === "changeling_dev_helper")?.versions.length;
+      (await test.emulator.control.state()).apps.find(({ name }) => name === "changeling_dev_worker")?.versions.length;
     const before = await versions();
     expect((await test.change(rotated)).ops).toEqual({
-      "command:local:Command helper-secret": "update",
-      "command:local:Command worker-app": "update",
+      "command:local:Command helper-app": "update",
+      "command:local:Command worker-secret": "update",
     });
     expect(await schedules()).toMatchObject({
-      changeling_dev_worker: { cron: "30 4 * * *", timezone: "Asia/Tokyo", next: "2026-07-01T19:30:00+00:00" },
+      changeling_dev_helper: { cron: "30 4 * * *", timezone: "Asia/Tokyo", next: "2026-07-01T19:30:00+00:00" },
     });
     expect(await versions()).toBe(before);
-    expect(await test.preview(rotated)).toEqual({});
   });
 
   /** Ids that deployed functions refer to, and that do not exist. */
@@ -134,14 +128,14 @@ describe("a fleet on Modal from its first up to its destroy", () => {
   };
 
   it("repairs, and says why, an app that somebody stopped and one whose Secret was made again", async () => {
-    await client().stopApp("changeling_dev_worker", test.environment());
-    await client().deleteSecret("changeling_dev_helper", test.environment());
-    await client().putSecret("changeling_dev_helper", test.environment(), rotated);
+    await client().stopApp("changeling_dev_helper", test.environment());
+    await client().deleteSecret("changeling_dev_worker", test.environment());
+    await client().putSecret("changeling_dev_worker", test.environment(), rotated);
     expect(await deadIds()).toHaveLength(1);
     const detail = "its Modal Secret was deleted or created again after its app was deployed";
     const doctor = await test.changeling(["doctor", "--json", "--provider", "modal"]);
     expect(JSON.parse(doctor.stdout)).toContainEqual({
-      name: "app of helper",
+      name: "app of worker",
       status: "failed",
       detail,
       remedy: "npm start",
@@ -149,15 +143,15 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     const { ops, repairs } = await test.change(rotated);
     expect(ops).toEqual({ "command:local:Command helper-app": "update", "command:local:Command worker-app": "update" });
     expect(repairs).toEqual({
-      "helper-app": `${detail} (repair 1)`,
-      "worker-app": "its Modal app is stopped (repair 1)",
+      "helper-app": "its Modal app is stopped (repair 1)",
+      "worker-app": `${detail} (repair 1)`,
     });
     expect(await deadIds()).toEqual([]);
-    expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_DEPLOYED" });
+    expect(await apps()).toMatchObject({ changeling_dev_helper: "APP_STATE_DEPLOYED" });
   });
 
   it("makes Secrets and volumes that somebody deleted again, and deploys every app again that had them", async () => {
-    for (const name of ["changeling_dev_helper", "changelings_dev"]) {
+    for (const name of ["changeling_dev_worker", "changelings_dev"]) {
       await client().deleteSecret(name, test.environment());
     }
     await client().deleteVolume("changelings_dev_runs", test.environment());
@@ -166,16 +160,17 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     expect(ops).toEqual({
       "command:local:Command modal": "update",
       "command:local:Command helper-app": "update",
-      "command:local:Command helper-secret": "update",
       "command:local:Command worker-app": "update",
+      "command:local:Command worker-secret": "update",
     });
     expect(repairs).toEqual({
       modal: "its volume of run records is missing (repair 1)",
-      "helper-app": "its Modal Secret is created again (repair 2)",
-      "helper-secret": "its Modal Secret is missing (repair 1)",
-      "worker-app": "what all apps of the stack share is created again (repair 2)",
+      "helper-app": "what all apps of the stack share is created again (repair 2)",
+      "worker-app": "its Modal Secret is created again (repair 2)",
+      "worker-secret": "its Modal Secret is missing (repair 1)",
     });
     expect(await deadIds()).toEqual([]);
+    // Neither of what the tests above changed.
     expect(await test.preview(rotated)).toEqual({});
   });
 
@@ -185,38 +180,39 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     );
 
   it("pauses one alone, in place: no other edit of the file is applied, and no other's secret is needed", async () => {
-    declare(...worker, ...helper, 'schedule = "5 5 * * *"');
-    const paused = await test.changeling(["pause", "worker"]);
+    declare(...worker, 'schedule = "5 5 * * *"', ...helper, late);
+    const paused = await test.changeling(["pause", "helper"]);
     expect(paused.code, paused.stderr).toBe(0);
-    expect(await schedules()).toEqual({ changeling_dev_helper: expect.objectContaining({ cron: "0 3 * * *" }) });
-    expect(await listed()).toEqual(["helper fires", "worker is paused"]);
+    expect(await schedules()).toEqual({ changeling_dev_worker: expect.objectContaining({ cron: "0 3 * * *" }) });
+    expect(await listed()).toEqual(["helper is paused", "worker fires"]);
     // It is deployed without a schedule, to be run by hand.
-    const { code, stdout } = await test.changeling(["run", "worker", "--wait", "--json"]);
+    const { code, stdout } = await test.changeling(["run", "helper", "--wait", "--json"]);
     expect(code, stdout).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ cause: { kind: "manual" }, outcome: "succeeded" });
+    const reason = "it made no commit";
+    expect(JSON.parse(stdout)).toMatchObject({ cause: { kind: "manual" }, outcome: "no_changes", reason });
   });
 
   it("resumes it alone; what is listed is what is deployed, also after a deployment that failed", async () => {
     await test.emulator.control.setFaults([
       { method: "AppPublish", status: "RESOURCE_EXHAUSTED", message: "too many" },
     ]);
-    expect((await test.changeling(["resume", "worker"])).code).not.toBe(0);
-    expect(await listed()).toEqual(["helper fires", "worker is paused"]);
-    expect(Object.keys(await schedules())).toEqual(["changeling_dev_helper"]);
-    const resumed = await test.changeling(["resume", "worker"]);
+    expect((await test.changeling(["resume", "helper"])).code).not.toBe(0);
+    expect(await listed()).toEqual(["helper is paused", "worker fires"]);
+    expect(Object.keys(await schedules())).toEqual(["changeling_dev_worker"]);
+    const resumed = await test.changeling(["resume", "helper"]);
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(await listed()).toEqual(["helper fires", "worker fires"]);
     expect(await schedules()).toMatchObject({
-      changeling_dev_helper: { cron: "0 3 * * *" },
+      changeling_dev_helper: { cron: "0 15 * * *" },
       changeling_dev_worker: { cron: "0 3 * * *" },
     });
   });
 
   it("renames in one update: the old app is stopped when the new one is there", async () => {
-    declare(...worker.with(0, "[changelings.busy]"), 'renamed_from = "worker"', ...helper);
+    declare(...worker, ...helper.with(0, "[changelings.busy]"), late, 'renamed_from = "helper"');
     expect((await test.change(rotated)).ops).toEqual({ "command:local:Command busy-app": "update" });
-    expect(Object.keys(await schedules()).sort()).toEqual(["changeling_dev_busy", "changeling_dev_helper"]);
-    expect(await apps()).toMatchObject({ changeling_dev_worker: "APP_STATE_STOPPED" });
+    expect(Object.keys(await schedules()).sort()).toEqual(["changeling_dev_busy", "changeling_dev_worker"]);
+    expect(await apps()).toMatchObject({ changeling_dev_helper: "APP_STATE_STOPPED" });
   });
 
   it("shows no change from another machine", async () => {
@@ -229,7 +225,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     using work = new Repository(test.bare);
     work.commit({ stay: "" }, { author: "Me", at: "2026-01-02T00:00:00Z" });
     work.git("push", "--quiet", "origin", "main");
-    await test.emulator.control.fire("changeling_dev_helper", "fire", { environment: test.environment() });
+    await test.emulator.control.fire("changeling_dev_worker", "fire", { environment: test.environment() });
     const running = async () =>
       (await test.emulator.control.state()).sandboxes.filter(({ status }) => status === "RUNNING").length;
     expect(await running()).toBe(1);
@@ -242,7 +238,7 @@ describe("a fleet on Modal from its first up to its destroy", () => {
     ).toEqual([]);
     expect(state.secrets.filter(({ name }) => name)).toEqual([]);
     expect(await running()).toBe(0);
-    // Nor does what mngr keeps of its agents, of which some ran before the secret was rotated.
+    // Nor does what mngr keeps of its agents, of which one ran before the secret was rotated.
     for (const value of ["second line", "rotated-value"]) expect(filesHolding(value, test.emulator.folder)).toEqual([]);
   });
 });
