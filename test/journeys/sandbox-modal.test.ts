@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { shortened } from "../../components/lib/log-tail.ts";
 import { volumeName } from "../../components/modal/names.ts";
 import { modalRpc } from "../../components/modal/rpc.ts";
 import {
@@ -9,7 +10,6 @@ import {
   dockerfile,
   dockerfileCommands,
 } from "../../components/sandbox/image/image.ts";
-import { shortened } from "../../components/sandbox/image/log-tail.ts";
 import { type SandboxManager, sandboxManager } from "../../components/sandbox/manager.ts";
 import { type ModalSandboxOptions, modalSandboxes } from "../../components/sandbox/modal/provider.ts";
 import { type CreateOptions, type Sandbox, SandboxError, SandboxGone } from "../../components/sandbox/provider.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { imageSources } from "../../docker/image-sources.ts";
 import { runDocker } from "../../docker/run-docker.ts";
+import { LogTail, shortened } from "../../lib/log-tail.ts";
 import { dockerfile } from "../image/image.ts";
-import { LogTail, shortened } from "../image/log-tail.ts";
 import { type Progress, SandboxError } from "../provider.ts";
 
 const repository = "changelings-sandbox";

@@ -1,5 +1,5 @@
 import type { App, ModalClient } from "modal";
-import { LogTail } from "../image/log-tail.ts";
+import { LogTail } from "../../lib/log-tail.ts";
 import type { Progress } from "../provider.ts";
 
 /** An image as Modal's SDK builds it: commands of a Dockerfile, without files of this machine. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { dockerClient } from "../../docker/client.ts";
 import { imageSources } from "../../docker/image-sources.ts";
 import { runDocker } from "../../docker/run-docker.ts";
+import { LogTail } from "../../lib/log-tail.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { clisOf, contextFor } from "../image/context.ts";
 import type { SeedAgentSpec } from "../spec.ts";
@@ -34,12 +35,14 @@ export async function ensureImage(owner: Owner, spec: SeedAgentSpec, options: Im
   const found = await runDocker(["image", "ls", "--quiet", image], { env, signal, timeoutSeconds: otherSeconds });
   if (found.stdout.trim() !== "") return image;
   onProgress?.(`building the image ${image}; this may take minutes`);
-  await runDocker(["build", "--tag", image, context.folder], {
-    env,
-    signal,
-    timeoutSeconds: buildSeconds,
-    onOutput: printNote,
-  });
+  // Docker repeats each command, and one contains the certificates.
+  const log = new LogTail((line) => printNote(`${line}\n`));
+  const onOutput = (text: string) => log.add(text);
+  try {
+    await runDocker(["build", "--tag", image, context.folder], { env, signal, timeoutSeconds: buildSeconds, onOutput });
+  } finally {
+    log.end();
+  }
   return image;
 }
 
