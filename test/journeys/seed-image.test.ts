@@ -13,6 +13,7 @@ import { containerName } from "../../components/seed-agent/docker/names.ts";
 import { dockerSeedAgents } from "../../components/seed-agent/docker/provider.ts";
 import { contextFor } from "../../components/seed-agent/image/context.ts";
 import type { SeedAgentSpec } from "../../components/seed-agent/spec.ts";
+import { step } from "../../scripts/setup/progress.mjs";
 import { startFakeAnthropic } from "../support/fake-model-api/anthropic.ts";
 import type { FakeModelApi } from "../support/fake-model-api/server.ts";
 import { portOf } from "../support/fault-proxy.ts";
@@ -27,8 +28,7 @@ import { seedSpec } from "../support/seed-spec.ts";
 const minutes = 60_000;
 const mirrored = await mirroredDocker(node24);
 if (typeof mirrored === "string") {
-  console.warn(`the seed agent's image can't be built here, so these tests are skipped: ${mirrored}`);
-  test.skip(`the seed agent's image: ${mirrored}`, () => {});
+  test("the seed agent's image", ({ skip }) => skip(`it can't be built here: ${mirrored}`));
 } else {
   const { engine, variables, base, folder, proxy } = mirrored;
   const env = { ...process.env, ...variables };
@@ -54,7 +54,7 @@ if (typeof mirrored === "string") {
     let image: string;
 
     beforeAll(async () => {
-      image = await build({ model });
+      image = await step(`Building the seed agent's image with ${model} (some minutes)`, () => build({ model }));
     }, 20 * minutes);
 
     test("has the CLI, which runs as the service's user", { timeout: 2 * minutes }, async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { cacheFolder, keyOf, platform } from "../../scripts/setup/cache.mjs";
 import { installFolder } from "../../scripts/setup/install.mjs";
 import { installPackage } from "../../scripts/setup/npm.mjs";
+import { step } from "../../scripts/setup/progress.mjs";
 import versions from "../../scripts/setup/versions.json" with { type: "json" };
 
 /** A root file system like that of Docker Hub's `node:<version>-bookworm-slim`, made from Debian's mirror and npm. */
@@ -62,13 +63,11 @@ export async function makeNodeBase(release: NodeRelease): Promise<NodeBase> {
       (name) => `ln -s ../lib/node_modules/npm/bin/${name}-cli.js "$1/usr/local/bin/${name}"`,
     );
     const hooks = [`cp -R ${local}/. "$1/usr/local/"`, ...links].map((hook) => `--customize-hook=${hook}`);
-    execFileSync(
-      "mmdebstrap",
-      [
-        ...["--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io", ...without, ...hooks],
-        ...["bookworm", join(temporary, "base.tar")],
-      ],
-      { stdio: ["ignore", "ignore", "inherit"] },
+    const options = ["--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io", ...without, ...hooks];
+    await step(`Making a root file system with Node ${release.version} (about a minute, once)`, async () =>
+      execFileSync("mmdebstrap", [...options, "bookworm", join(temporary, "base.tar")], {
+        stdio: ["ignore", "ignore", "inherit"],
+      }),
     );
     for (const each of ["local", node.name, npmPackage.name]) rmSync(join(temporary, each), { recursive: true });
   });

@@ -5,6 +5,7 @@ import { dockerSandboxes } from "../../components/sandbox/docker/provider.ts";
 import { dockerfile } from "../../components/sandbox/image/image.ts";
 import { cacheFolder, keyOf } from "../../scripts/setup/cache.mjs";
 import { installFolder } from "../../scripts/setup/install.mjs";
+import { step } from "../../scripts/setup/progress.mjs";
 import { type MirroredDocker, mirroredDocker } from "./image-mirrors.ts";
 import { node22 } from "./node-base.ts";
 
@@ -47,9 +48,11 @@ async function buildOrLoad({ engine: { docker }, base, folder }: MirroredDocker,
   await installFolder(cached, async (temporary) => {
     await docker("import", "--change", 'CMD ["node"]', base.tarball, base.name);
     const lines: string[] = [];
-    const image = await provider.prepareImage({ onProgress: (line) => lines.push(line) });
-    // With its base: Docker reuses layers only on the very image that they were built on.
-    await docker("save", "--output", join(temporary, "image.tar"), image, base.name);
+    await step("Building the base image of sandboxes (some minutes, once)", async () => {
+      const image = await provider.prepareImage({ onProgress: (line) => lines.push(line) });
+      // With its base: Docker reuses layers only on the very image that they were built on.
+      await docker("save", "--output", join(temporary, "image.tar"), image, base.name);
+    });
     writeFileSync(join(temporary, "build.log"), lines.join("\n"));
     log = lines;
   });
