@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cacheFolder, checkout, keyOf } from "./cache.mjs";
 import { installFolder } from "./install.mjs";
@@ -68,5 +68,24 @@ async function copyToCache(log: string): Promise<void> {
     }
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
+  }
+}
+
+/**
+ * Adds a file of this clone's node_modules to the copy for the next clone, unless that can't be written.
+ *
+ * @param file relative to node_modules
+ */
+export function shareWithNextClone(file: string): void {
+  if (!existsSync(cached())) return;
+  const shared = join(cached(), "node_modules", file);
+  const temporary = `${shared}.${process.pid}`;
+  try {
+    mkdirSync(dirname(shared), { recursive: true });
+    copyFileSync(join(modules, file), temporary);
+    renameSync(temporary, shared);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    if (!(error instanceof Error && "code" in error)) throw error;
   }
 }

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { findActionlint } from "../../setup/actionlint.ts";
 import { checkout } from "../../setup/cache.mjs";
+import { shareWithNextClone } from "../../setup/packages.ts";
 import { duration } from "../../setup/progress.mjs";
 import { findShellcheck } from "../../setup/shellcheck.ts";
 import { vacuousExpectations } from "./expectations.ts";
@@ -18,7 +19,7 @@ interface Finished {
 /** Runs all checks, prints their output, and returns the names of those that passed and of those that failed. */
 export async function runChecks(): Promise<{ passed: string[]; failed: string[] }> {
   const checks: Record<string, () => Promise<Finished>> = {
-    types: () => node("node_modules/typescript/bin/tsc", ["-p", "."]),
+    types,
     biome: () => node("node_modules/@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]),
     imports,
     kinds: kindNames,
@@ -39,6 +40,13 @@ export async function runChecks(): Promise<{ passed: string[]; failed: string[] 
   });
   await Promise.all(all);
   return { passed, failed };
+}
+
+/** tsc keeps what it has found of each file's content in node_modules. A new clone begins with what this one leaves. */
+async function types(): Promise<Finished> {
+  const end = await node("node_modules/typescript/bin/tsc", ["-p", "."]);
+  if (end.ok) shareWithNextClone(".cache/changelings.tsbuildinfo");
+  return end;
 }
 
 /** Modules import downwards and without cycles; see `imports.ts`. */
