@@ -10,6 +10,7 @@ import type { ExampleChangeling } from "../../components/stack/deployment.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { makeDemoRepo } from "./demo-repo.ts";
 import { projectFolder } from "./project.ts";
+import { restoreState } from "./restore-state.ts";
 import { projectName, type Stack } from "./stack.ts";
 
 /** The folder of everything in the embedded default. `npm stop` removes it. */
@@ -39,7 +40,7 @@ export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv 
   once(join(folder, "passphrase"), () => `${randomBytes(24).toString("base64url")}\n`);
   once(join(folder, "fleet.toml"), () => exampleFleet());
   makeDemoRepo(join(folder, "demo-repo"));
-  clearDeadLocks(join(folder, "backend"));
+  repairBackend(home);
   if (!existsSync(join(folder, "stack-made"))) {
     initStack(folder, stack, env);
     // `stack init` wrote the salt to this file. The stack's settings are appended.
@@ -55,6 +56,13 @@ export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv 
     writeFileSync(join(folder, "stack-made"), "");
   }
   return stack;
+}
+
+/** Repairs what an update that was killed, or a full disk, has left in the embedded default's backend. */
+export function repairBackend(home: string = homedir()): void {
+  const backendFolder = join(devFolder(home), "backend");
+  clearDeadLocks(backendFolder);
+  restoreState({ backendFolder, project: projectName, name: devStack(home).name });
 }
 
 /** The changelings of the example fleet, by name. */

@@ -6,8 +6,7 @@ import { kinds } from "../../components/kinds.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
 import { exportedState } from "../../components/stack/state.ts";
 import { argumentsOf } from "../setup/arguments.mjs";
-import { clearDeadLocks } from "./dead-locks.ts";
-import { devFolder, devStack, exampleChangelings, exampleFleet } from "./dev-stack.ts";
+import { devFolder, devStack, exampleChangelings, exampleFleet, repairBackend } from "./dev-stack.ts";
 import { leftovers, remaining, removeInstallation } from "./remove-installation.ts";
 import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
 import { withStackLock } from "./stack-lock.ts";
@@ -37,7 +36,7 @@ async function stop(): Promise<void> {
   const stack = devStack();
   const installation = installationOf(stack);
   printText("Removing the fleet (pulumi destroy) …\n");
-  clearDeadLocks(join(devFolder(), "backend"));
+  repairBackend();
   const paths = installationPaths(installation);
   const ofKinds = await leftovers();
   const agents = ofKinds.flatMap((kind) => kind.keptAgents?.(paths, [demoRepository()]) ?? []);
