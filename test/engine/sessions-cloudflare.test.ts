@@ -134,7 +134,6 @@ it("deploys the worker with the sessions, and a session works through it", async
 it("repairs a worker that was edited or deleted on Cloudflare", async () => {
   await cloudflare.edit("ada-sessions", (code) => `${code}\n// edited\n`);
   const repair = { "command:local:Command sandbox-sessions-worker": "update" };
-  expect(await stack.preview()).toEqual(repair);
   expect((await stack.change()).ops).toEqual(repair);
   expect([...(cloudflare.scripts.get("ada-sessions")?.modules.values() ?? [])].join()).not.toContain("// edited");
   await cloudflare.delete("ada-sessions");
