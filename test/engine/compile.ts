@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import ts from "typescript";
 
-/** Files that programs share: parsing those of the language and of Node is most of what compiling a small program costs. */
+/** Files that programs share: parsing those of the language and of packages is most of what compiling a small program costs. */
 const parsed = new Map<string, ts.SourceFile | undefined>();
 
 /**
@@ -16,9 +16,9 @@ export function compile(folder: string, args: readonly string[]): string {
   const read = host.getSourceFile;
   host.getCurrentDirectory = () => folder;
   host.getSourceFile = (name, how, ...more) => {
-    const key = name;
-    const isShared = /node_modules\/(typescript|@types)\//.test(name);
-    if (!isShared) return read(name, how, ...more);
+    if (!name.includes("/node_modules/")) return read(name, how, ...more);
+    // Whether such a file is a module depends on how packages are resolved.
+    const key = `${typeof how === "object" ? how.impliedNodeFormat : ""} ${name}`;
     if (!parsed.has(key)) parsed.set(key, read(name, how, ...more));
     return parsed.get(key);
   };

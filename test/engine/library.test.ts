@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
@@ -162,7 +162,6 @@ describe("CronChangeling in another program", () => {
       spec: { schedule: "0 3 * * *", timezone: "Europe/Berlin", repo: home },
     });
     expect(schedulerState(paths).alive).toBe(true);
-    expect(preview("--expect-no-changes")).toMatch(/5 unchanged/);
 
     program.pulumi("stack", "rename", "organization/fleet/dev", "--stack", "dev");
     const file = join(folder, "Pulumi.yaml");
@@ -180,43 +179,6 @@ describe("CronChangeling in another program", () => {
     program.pulumi("stack", "rename", "organization/others/dev", "--stack", "dev");
     writeFileSync(file, project);
     program.pulumi("stack", "select", "dev");
-  });
-});
-
-describe("SandboxChangeling in another program", () => {
-  it("installs its spec and the session service, shows nothing when nothing changed, and is removed", () => {
-    const { home, paths } = program;
-    execFileSync("git", ["init", "--quiet", "--initial-branch=main", join(home, "app")], { env: program.env });
-    program.write(
-      'import { SandboxChangeling } from "changelings/sandbox";',
-      `export const { memory } = new SandboxChangeling("example", { repo: "${home}/app" });`,
-    );
-    expect(program.up()).toMatch(/^Outputs:\n +memory: "harvest-memory-local-app"$/m);
-    expect(JSON.parse(readFileSync(join(paths.sandboxes, "specs/example.json"), "utf8"))).toMatchObject({
-      spec: { runtime: "stub", url: `${home}/app` },
-    });
-    expect(sessionsState(paths).alive).toBe(true);
-    expect(preview("--expect-no-changes")).toMatch(/5 unchanged/);
-    program.destroy();
-    expect(sessionsState(paths).alive).toBe(false);
-    expect(existsSync(paths.root)).toBe(false);
-  });
-});
-
-describe("SeedAgentChangeling in another program", () => {
-  it("starts the service, shows nothing when nothing changed, and is removed with its data", async () => {
-    const port = await freePort();
-    program.write(
-      'import { SeedAgentChangeling } from "changelings/seed-agent";',
-      `export const { url } = new SeedAgentChangeling("sprout", { port: ${port}, mode: "off", destroyData: true });`,
-    );
-    const url = `http://127.0.0.1:${port}`;
-    expect(program.up()).toContain(`Outputs:\n    url: "${url}"\n`);
-    expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok", version: "v0" });
-    expect(preview("--expect-no-changes")).toMatch(/4 unchanged/);
-    program.destroy();
-    await expect(fetch(`${url}/health`)).rejects.toThrow();
-    expect(existsSync(program.paths.root)).toBe(false);
   });
 });
 
@@ -272,39 +234,61 @@ describe("CronChangeling in a program of the Automation API", () => {
   }
 });
 
-describe("WebChangeling and ForwardingServer in another program", () => {
+describe("the other kinds, together in another program", () => {
   let source: WebAgentRepo;
-  let port: number;
+  let ports: { forwarding: number; sprout: number };
   beforeAll(async () => {
     source = new WebAgentRepo();
-    port = await freePort();
+    const [forwarding, sprout] = await Promise.all([freePort(), freePort()]);
+    ports = { forwarding, sprout };
   });
   afterAll(() => source[Symbol.dispose]());
 
   function write(): void {
     program.write(
+      'import { SandboxChangeling } from "changelings/sandbox";',
+      'import { SeedAgentChangeling } from "changelings/seed-agent";',
       'import { ForwardingServer, localWebs, pageUrl, WebChangeling, webOf } from "changelings/web";',
+      `const { memory } = new SandboxChangeling("example", { repo: "${program.home}/app" });`,
+      `const sprout = { port: ${ports.sprout}, mode: "off", destroyData: true };`,
+      'const { url: sproutUrl } = new SeedAgentChangeling("sprout", sprout);',
       `const options = { source: "file://${source.folder}", env: { GREETING: "hello" } };`,
-      `const forwarding = new ForwardingServer("forwarding", { port: ${port} });`,
+      `const forwarding = new ForwardingServer("forwarding", { port: ${ports.forwarding} });`,
       "const { declared, installation } = forwarding;",
       'const local = await localWebs([webOf("elena", options)]);',
       'const { agentId, servers } = new WebChangeling("elena", { ...options, local });',
-      "const url = agentId.apply((id) => id && pageUrl(declared, id));",
-      "export { agentId, installation, servers, url };",
+      "const pageAt = agentId.apply((id) => id && pageUrl(declared, id));",
+      "export { agentId, installation, memory, pageAt, servers, sproutUrl };",
     );
   }
 
-  it("run, are reached after a login, show nothing when nothing changed, and are removed", async () => {
+  let output: z.infer<typeof outputs>;
+  const sproutUrl = () => `http://127.0.0.1:${ports.sprout}`;
+
+  it("are installed by one update, which outputs where they are", () => {
+    execFileSync("git", ["init", "--quiet", "--initial-branch=main", join(program.home, "app")], { env: program.env });
     write();
     program.up();
-    const output = outputs.parse(JSON.parse(program.pulumi("stack", "output", "--json")));
-    const { agentId, installation, url } = output;
+    output = outputs.parse(JSON.parse(program.pulumi("stack", "output", "--json")));
     expect(output).toEqual({
       agentId: expect.stringMatching(/^agent-[0-9a-f]{32}$/),
       installation: program.installation,
+      memory: "harvest-memory-local-app",
+      pageAt: `http://${output.agentId}.localhost:${ports.forwarding}/`,
       servers: { web: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/) },
-      url: `http://${agentId}.localhost:${port}/`,
+      sproutUrl: sproutUrl(),
     });
+  });
+
+  it("run: a sandbox's session service with its spec, a seed agent, and a web agent that is reached after a login", async () => {
+    const { home, paths } = program;
+    expect(JSON.parse(readFileSync(join(paths.sandboxes, "specs/example.json"), "utf8"))).toMatchObject({
+      spec: { runtime: "stub", url: `${home}/app` },
+    });
+    expect(sessionsState(paths).alive).toBe(true);
+    expect(await (await fetch(`${sproutUrl()}/health`)).json()).toMatchObject({ status: "ok", version: "v0" });
+
+    const { agentId, installation, pageAt } = output;
     const asking =
       'import { loginUrl } from "changelings/web"; console.log((await loginUrl(...process.argv.slice(1))).url);';
     const login = execFileSync(process.execPath, ["--input-type=module", "-e", asking, installation, agentId], {
@@ -312,13 +296,24 @@ describe("WebChangeling and ForwardingServer in another program", () => {
       env: program.env,
       encoding: "utf8",
     });
-    const browser = new SmallBrowser(port);
+    const browser = new SmallBrowser(ports.forwarding);
     // What the page of /login does by script.
     await browser.open(login.trim().replace("/login?", "/authenticate?"));
-    expect(await browser.open(`/${agentId}/`)).toMatchObject({ url, body: "first\n" });
-    expect(program.up()).toMatch(/Resources:\n +5 unchanged\n/);
+    expect(await browser.open(`/${agentId}/`)).toMatchObject({ url: pageAt, body: "first\n" });
+  });
+
+  it("show nothing when nothing changed", () => {
+    expect(preview("--expect-no-changes")).toMatch(/12 unchanged/);
+  });
+
+  it("are removed, the seed agent with its data", async () => {
+    const { paths } = program;
     program.destroy();
-    expect(existsSync(program.paths.forwarding)).toBe(false);
+    expect(sessionsState(paths).alive).toBe(false);
+    await expect(fetch(`${sproutUrl()}/health`)).rejects.toThrow();
+    // Only the record of the web agent is left, because its data are kept.
+    const left = readdirSync(paths.root, { recursive: true });
+    expect(left.sort()).toEqual(["stack.json", "web", "web/elena.json", "web/elena.lock"]);
     expect(mngrAgents()).toEqual([]);
   });
 
@@ -334,6 +329,8 @@ describe("WebChangeling and ForwardingServer in another program", () => {
 const outputs = z.object({
   agentId: z.string(),
   installation: z.string(),
+  memory: z.string(),
+  pageAt: z.string(),
   servers: z.record(z.string(), z.string()),
-  url: z.string(),
+  sproutUrl: z.string(),
 });
