@@ -8,12 +8,12 @@ import { toolchainFile } from "./toolchain.mjs";
 /** No `pulumi` of another version runs that long. Setup makes a removed PULUMI_HOME again in a second. */
 const unusedMs = 24 * 3600_000;
 
-/** How much compiled code is kept, in bytes. One checkout needs a tenth of it, and with all its tests a half. */
-const mostCompiled = 150_000_000;
+/** How much compiled code is kept, in bytes. One checkout needs a tenth of it, with all its tests a third. */
+const mostCompiled = 250_000_000;
 
 /**
  * Removes from the cache what no current version uses: private PULUMI_HOMEs of versions that did not run for a day, and
- * the compiled code that was not used for the longest time, beyond 150 MB. What a running process uses is kept, or is
+ * the compiled code that was not used for the longest time, beyond 250 MB. What a running process uses is kept, or is
  * made again.
  *
  * @param options.most bytes of compiled code
@@ -21,7 +21,7 @@ const mostCompiled = 150_000_000;
 export async function pruneCache({ now = Date.now(), most = mostCompiled } = {}): Promise<void> {
   const bytes = (await pruneHomes(now)) + pruneCompiled(most);
   if (bytes >= 1_000_000)
-    say(`Removed ${Math.round(bytes / 1_000_000)} MB that no version uses from ${cacheFolder()}.`);
+    say(`Removed ${Math.round(bytes / 1_000_000)} MB of files that were not used for long from ${cacheFolder()}.`);
 }
 
 /** @returns how many bytes were removed */
