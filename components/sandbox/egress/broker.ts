@@ -132,7 +132,7 @@ class Access {
     upstream.once("response", (response) => this.#answer(response, outgoing));
     upstream.on("error", (error) => {
       // An API may answer before it has read the whole body. What is wrong with its answer is the answer's own error.
-      if (!outgoing.headersSent) refuse(outgoing, 502, `the API can't be reached: ${messageOf(error)}`);
+      if (!outgoing.headersSent) refuse(outgoing, 502, `no answer from the API: ${messageOf(error)}`);
     });
     // Without an error, for instance after a response with status 101.
     upstream.once("close", () => outgoing.headersSent || refuse(outgoing, 502, "the API closed the connection"));
