@@ -11,6 +11,7 @@ import {
   versionArguments,
 } from "./arguments.ts";
 import { agentFolder, brokenAgentRemedy, brokenAgents, mngrHostDir } from "./host-dir.ts";
+import { installedVersion } from "./installed-version.ts";
 import {
   type Agent,
   type Created,
@@ -113,11 +114,14 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
   const run = (args: readonly string[]) => runToEnd(args, env, { signal });
   const hostDir = mngrHostDir(env);
   const failure = (what: string, finished: Finished) => new MngrError(failureInWords(what, finished) + broken(hostDir));
+  const printedVersion = async () => {
+    const finished = await run(versionArguments());
+    if (finished.code !== 0) throw failure("mngr --version", finished);
+    return finished.stdout.trim().replace(/^mngr /, "");
+  };
   return {
     async checkVersion() {
-      const { stdout, stderr, code } = await run(versionArguments());
-      if (code !== 0) throw failure("mngr --version", { code, stdout, stderr });
-      const found = stdout.trim().replace(/^mngr /, "");
+      const found = installedVersion(env) ?? (await printedVersion());
       if (found === mngrVersion) return;
       throw new MngrError(`mngr ${found} is installed, but ${mngrVersion} is required; install it with: npm run setup`);
     },

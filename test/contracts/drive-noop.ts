@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { makeTestStack } from "../engine/test-stack.ts";
+import { changelingInProcess } from "../support/run-in-process.ts";
 
 const test = makeTestStack();
 const project = join(import.meta.dirname, "../..");
@@ -23,6 +24,11 @@ const changeling = (...args: string[]) => {
       : `${error}`;
   }
 };
+/** That the program starts is shown by the others. */
+const inProcess = async (...args: string[]) => {
+  const { stderr, stdout } = await changelingInProcess(args, test.env);
+  return stderr + stdout;
+};
 const up = async () => {
   const { code, stdout, stderr } = await test.up();
   if (code !== 0) throw new Error(stdout + stderr);
@@ -41,12 +47,12 @@ try {
   seen.plan = changeling("plan");
   seen.updated = await up();
   seen.listed = changeling("list");
-  seen.listedInJson = JSON.parse(changeling("list", "--json"));
-  seen.log = changeling("logs", "greeter");
-  seen.followed = changeling("logs", "greeter", "--follow");
+  seen.listedInJson = JSON.parse(await inProcess("list", "--json"));
+  seen.log = await inProcess("logs", "greeter");
+  seen.followed = await inProcess("logs", "greeter", "--follow");
   seen.run = changeling("run", "greeter");
-  seen.opened = changeling("open", "greeter");
-  seen.paused = changeling("pause", "greeter");
+  seen.opened = await inProcess("open", "greeter");
+  seen.paused = await inProcess("pause", "greeter");
   seen.healthy = JSON.parse(changeling("doctor", "--json"));
   rmSync(greeting);
   seen.sick = changeling("doctor");

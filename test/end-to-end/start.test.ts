@@ -12,6 +12,7 @@ import { projectFolder } from "../../scripts/stack/project.ts";
 import { installationOf, pulumi } from "../../scripts/stack/stack.ts";
 import { endTmuxServer, hermeticEnvironment } from "../engine/test-stack.ts";
 import { freePort } from "../support/free-port.ts";
+import { changelingInProcess } from "../support/run-in-process.ts";
 import { type Program, runScript } from "../support/run-script.ts";
 import { SmallBrowser } from "../support/small-browser.ts";
 import { followTutorial } from "../support/tutorial.ts";
@@ -32,13 +33,16 @@ beforeAll(async () => {
   source = new WebAgentRepo();
 });
 afterAll(async () => {
-  if (existsSync(join(home, ".changelings"))) await run("stop", ["--data"]);
+  // The last test did it, unless one failed.
+  if (existsSync(dev())) await run("stop", ["--data"]);
   endTmuxServer(env);
   source?.[Symbol.dispose]();
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
 
 const run = (script: Program, args: string[] = [], interruptAt?: RegExp) => runScript(script, args, env, interruptAt);
+/** Where the start of the program is not what is shown. */
+const changeling = (...args: string[]) => changelingInProcess(args, env);
 
 const settings = () => readFileSync(join(projectFolder, "Pulumi.dev.yaml"), "utf8");
 const settingsBefore = settings();
@@ -77,7 +81,7 @@ describe("npm start and npm stop", () => {
   });
 
   it("leaves a web changeling running, whose login URL lets a browser in, once", async () => {
-    const { stdout } = await run("changeling", ["login-url", "chat"]);
+    const { stdout } = await changeling("login-url", "chat");
     const [, id] = /agent_id=(agent-[0-9a-f]{32})&/.exec(stdout) ?? [];
     const browser = new SmallBrowser(Number(port));
     const authenticate = stdout.trim().replace("/login?", "/authenticate?");
@@ -92,7 +96,7 @@ describe("npm start and npm stop", () => {
       const verb = / (pause|resume) todo-ledger$/.exec(command)?.[1];
       if (verb === undefined) return;
       seen.push(verb);
-      const { stdout } = await run("changeling", ["list"]);
+      const { stdout } = await changeling("list");
       expect(/todo-ledger.*paused/.test(stdout), stdout).toBe(verb === "pause");
       expect(comments(readFileSync(join(dev(), "fleet.toml"), "utf8"))).toEqual(comments(example));
     });
@@ -106,16 +110,16 @@ describe("npm start and npm stop", () => {
     expect(list).toContainEqual(
       expect.objectContaining({ name: "todo-ledger", lastRun: expect.objectContaining({ outcome: "succeeded" }) }),
     );
-    const runs = JSON.parse((await run("changeling", ["runs", "todo-ledger", "--json"])).stdout);
+    const runs = JSON.parse((await changeling("runs", "todo-ledger", "--json")).stdout);
     expect(runs).toHaveLength(4);
     expect(runs[0]).toMatchObject({
       cause: { kind: "manual" },
       outcome: "succeeded",
       commits: [{ subject: expect.any(String) }],
     });
-    const logs = await run("changeling", ["logs", "todo-ledger"]);
+    const logs = await changeling("logs", "todo-ledger");
     expect(logs.stdout).toContain(runs[0].id);
-    expect(JSON.parse((await run("changeling", ["validate", "--json"])).stdout)).toMatchObject({
+    expect(JSON.parse((await changeling("validate", "--json")).stdout)).toMatchObject({
       valid: true,
       diagnostics: [],
     });
@@ -128,7 +132,7 @@ describe("npm start and npm stop", () => {
     [["runs", "--limit", "none"], 2, "It must be a whole number, at least 1."],
     [["--stack", "dev", "logs", "todo-ledger", "no-such-run"], 1, 'todo-ledger has no run "no-such-run"'],
   ])("refuses changeling %j with exit code %d", async (args, code, message) => {
-    const ended = await run("changeling", args);
+    const ended = await changeling(...args);
     expect(ended.code).toBe(code);
     expect(ended.output).toContain(message);
   });
@@ -155,7 +159,7 @@ describe("npm start and npm stop", () => {
     expect((await pulumi(devStack(home), key, { capture: true, env })).code).toBe(0);
     const resumed = await run("changeling", ["resume", "fixme-fairy"]);
     expect(resumed.code, resumed.output).toBe(0);
-    expect(JSON.parse((await run("changeling", ["validate", "--json"])).stdout).missingSecrets).toEqual([]);
+    expect(JSON.parse((await changeling("validate", "--json")).stdout).missingSecrets).toEqual([]);
   });
 
   it("explains npm stop, and rejects an unknown option", async () => {

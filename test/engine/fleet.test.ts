@@ -18,7 +18,6 @@ const job = (test: TestStack, name: string) => join(test.paths.jobs, `${name}.js
 
 describe("a fleet from its first up to its destroy", () => {
   const names = ["alpha", "beta"] as const;
-  const resources = 7;
   let test: TestStack;
   beforeAll(() => {
     test = makeTestStack();
@@ -49,12 +48,26 @@ describe("a fleet from its first up to its destroy", () => {
     const { stdout } = await test.pulumi(["preview", "--debug", ...readable]);
     expect(stdout).toMatch(/Resources:\n +7 unchanged\n/);
     // The root component is created before this program's first line.
-    expect(debugMessages(stdout)).toBeLessThan(resources);
+    expect(debugMessages(stdout)).toBeLessThan(7);
     const state = join(devFolder(test.home), "backend", ".pulumi", "stacks", "changelings", "dev.json");
     expect(readFileSync(state, "utf8")).not.toContain("components/command.ts");
   });
 
-  it("shows a schedule change in cron text, in words and with its zone, and applies it in place", async () => {
+  it("repairs job files, one that was edited and one that is missing, and says why", async () => {
+    const whole = jobTexts();
+    editJob();
+    rmSync(job(test, "beta"));
+    const change = await test.change();
+    expect(change.ops).toEqual(bothJobs);
+    expect(change.repairs).toEqual({
+      "alpha-job": "its job file was edited by hand (repair 1)",
+      "beta-job": "its job file is missing (repair 1)",
+    });
+    expect(jobTexts()).toEqual(whole);
+    expectPrivateJobs();
+  });
+
+  it("shows a schedule change in cron text, in words and with its zone, and nothing of the former repairs", async () => {
     test.declare(
       fleet(
         "[changelings.alpha]",
@@ -68,9 +81,26 @@ describe("a fleet from its first up to its destroy", () => {
     expect(stdout).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
     expect(stdout).toMatch(/WHEN\s*: "At 03:00, every day" => "At 04:30, every day"/);
     expect(stdout).toMatch(/TIMEZONE\s*: "[^"]+" => "Asia\/Tokyo"/);
+    expect(stdout).not.toMatch(/DRIFT\s*: "[^"]*" =>/);
+    expect(stdout).toMatch(/Resources:\n +~ 1 to update\n +6 unchanged\n/);
+  });
+
+  it("applies it in place; in the same update, repairs one that was edited with the digest in it and one that was made readable", async () => {
+    const [, beta] = jobTexts();
+    forgeJob();
+    chmodSync(job(test, "beta"), 0o644);
     const before = schedulerState(test.paths);
-    expect((await test.change()).ops).toEqual({ "command:local:Command alpha-job": "update" });
-    expect(JSON.parse(readFileSync(job(test, "alpha"), "utf8"))).toMatchObject({ spec: { schedule: "30 4 * * *" } });
+    const { ops, repairs } = await test.change();
+    expect(ops).toEqual(bothJobs);
+    expect(repairs).toEqual({
+      "alpha-job": "its job file was edited by hand (repair 2)",
+      "beta-job": "its job file can be read by others (repair 2)",
+    });
+    expect(JSON.parse(readFileSync(job(test, "alpha"), "utf8"))).toMatchObject({
+      spec: { schedule: "30 4 * * *", agent: { args: ["true"] } },
+    });
+    expect(jobTexts()[1]).toBe(beta);
+    expectPrivateJobs();
     expect(schedulerState(test.paths).pid).toBe(before.pid);
   });
 
@@ -91,47 +121,21 @@ describe("a fleet from its first up to its destroy", () => {
     });
   });
 
-  it.each([
-    [
-      "one that was edited and one that is missing",
-      { alpha: () => editJob(), beta: () => rmSync(job(test, "beta")) },
-      { "alpha-job": "its job file was edited by hand (repair 1)", "beta-job": "its job file is missing (repair 1)" },
-    ],
-    [
-      "one that was edited with the digest in it and one that was made readable",
-      { alpha: () => forgeJob(), beta: () => chmodSync(job(test, "beta"), 0o644) },
-      {
-        "alpha-job": "its job file was edited by hand (repair 2)",
-        "beta-job": "its job file can be read by others (repair 2)",
-      },
-    ],
-  ])("repairs job files, and says why: %s", async (_what, damage, repairs) => {
-    const whole = names.map((name) => readFileSync(job(test, name), "utf8"));
-    for (const name of names) damage[name]();
-    const change = await test.change();
-    expect(change.ops).toEqual({
-      "command:local:Command alpha-job": "update",
-      "command:local:Command beta-job": "update",
-    });
-    expect(change.repairs).toEqual(repairs);
-    expect(names.map((name) => readFileSync(job(test, name), "utf8"))).toEqual(whole);
-    for (const name of names) expect(statSync(job(test, name)).mode & 0o777).toBe(0o600);
-  });
-
-  it("shows nothing after these repairs, and sends the engine the SDK's debug messages when asked to", async () => {
-    const { stdout } = await test.pulumi(["preview", "--debug", ...readable], { CHANGELINGS_DEBUG: "1" });
-    expect(stdout).toMatch(/Resources:\n +7 unchanged\n/);
-    expect(debugMessages(stdout)).toBeGreaterThanOrEqual(resources);
-  });
-
   /** How many messages of the SDK the engine got. */
   function debugMessages(output: string): number {
     return output.match(/RegisterResource RPC finished/g)?.length ?? 0;
   }
 
+  const bothJobs = { "command:local:Command alpha-job": "update", "command:local:Command beta-job": "update" };
+  const jobTexts = () => names.map((name) => readFileSync(job(test, name), "utf8"));
+
+  function expectPrivateJobs(): void {
+    for (const name of names) expect(statSync(job(test, name)).mode & 0o777).toBe(0o600);
+  }
+
   function editJob(): void {
     const text = readFileSync(job(test, "alpha"), "utf8");
-    writeFileSync(job(test, "alpha"), text.replace("30 4", "31 4"));
+    writeFileSync(job(test, "alpha"), text.replace("0 3", "1 3"));
   }
 
   /** As another process of the same user can. */
@@ -140,27 +144,26 @@ describe("a fleet from its first up to its destroy", () => {
     writeJob(test.paths, { ...spec, agent: { ...spec.agent, args: ["sh", "-c", "echo forged"] } });
   }
 
-  it("disables in place, and removes what is no longer declared", async () => {
-    test.declare(fleet("[changelings.beta]", "enabled = false"));
-    expect((await test.change()).ops).toEqual({
-      "changelings:cron:CronChangeling alpha": "delete",
-      "command:local:Command alpha-job": "delete",
-      "command:local:Command beta-job": "update",
-    });
-    expect(existsSync(job(test, "alpha"))).toBe(false);
-    expect(JSON.parse(readFileSync(job(test, "beta"), "utf8"))).toMatchObject({ spec: { enabled: false } });
-  });
-
-  it("renames in one update: the old job is gone when the new one is there", async () => {
+  it("disables and renames in place, in the update that removes what is no longer declared", async () => {
     test.declare(fleet("[changelings.gamma]", 'renamed_from = "beta"', "enabled = false"));
     const { ops, repairs, output } = await test.change();
-    expect(ops).toEqual({ "command:local:Command gamma-job": "update" });
+    expect(ops).toEqual({
+      "changelings:cron:CronChangeling alpha": "delete",
+      "command:local:Command alpha-job": "delete",
+      "command:local:Command gamma-job": "update",
+    });
     expect(output).toContain('"environment.NAME":{');
+    expect(output).toContain('"environment.ENABLED":{');
     // Its job file is still there, under the former name: no drift.
     expect(repairs).toEqual({});
-    expect(existsSync(job(test, "beta"))).toBe(false);
-    expect(existsSync(job(test, "gamma"))).toBe(true);
-    expect(await test.preview()).toEqual({});
+    for (const gone of names) expect(existsSync(job(test, gone))).toBe(false);
+    expect(JSON.parse(readFileSync(job(test, "gamma"), "utf8"))).toMatchObject({ spec: { enabled: false } });
+  });
+
+  it("shows nothing after that, and sends the engine the SDK's debug messages when asked to", async () => {
+    const { stdout } = await test.pulumi(["preview", "--debug", ...readable], { CHANGELINGS_DEBUG: "1" });
+    expect(stdout).toMatch(/Resources:\n +5 unchanged\n/);
+    expect(debugMessages(stdout)).toBeGreaterThanOrEqual(5);
   });
 
   it("leaves nothing behind on destroy", async () => {
@@ -196,8 +199,11 @@ describe("secrets", () => {
   });
 
   it("keeps a value out of the state, the output, and every file except its own, which has mode 0600", async () => {
+    await test.pulumi(["config", "set", "--secret", "changelings:OTHER", "configured"]);
     const shown = await test.up(env);
     expect(shown.code, shown.stdout).toBe(0);
+    // The environment's value, not the stack's.
+    expect(readSecrets(test.paths, "beta")).toEqual({ MY_TOKEN: value, OTHER: "other" });
     // `up` would refuse to go without them, so nothing is removed: all are missing, and one of two.
     expect(await test.preview({ OTHER: "other" })).toEqual({});
     const holding = filesHolding(value, test.home);
@@ -222,15 +228,11 @@ describe("secrets", () => {
     expect(readSecrets(test.paths, "beta")).toEqual({ MY_TOKEN: value, OTHER: "other" });
   });
 
-  it("takes a value from the stack's configuration too; the environment wins", async () => {
-    await test.pulumi(["config", "set", "--secret", "changelings:OTHER", "configured"]);
+  it("takes a value from the stack's configuration if the environment has none", async () => {
     const { ops, repairs } = await test.change({ MY_TOKEN: value });
     expect(ops).toEqual({ "command:local:Command beta-secrets": "update" });
     // Nor was anything left to repair.
     expect(repairs).toEqual({});
-    const secrets = () => JSON.parse(readFileSync(join(test.paths.secrets, "beta.json"), "utf8"));
-    expect(secrets()).toMatchObject({ values: { OTHER: "configured" } });
-    expect((await test.up({ MY_TOKEN: value, OTHER: "environment" })).code).toBe(0);
-    expect(secrets()).toMatchObject({ values: { OTHER: "environment" } });
+    expect(readSecrets(test.paths, "beta")).toEqual({ MY_TOKEN: value, OTHER: "configured" });
   });
 });

@@ -122,16 +122,12 @@ describe("a stack's installation", () => {
     pid = schedulerState(paths()).pid;
   });
 
-  it("is the same for another spelling of the backend", async () => {
+  it("stays when the stack is renamed, and for another spelling of the backend", async () => {
+    inFolder(stack, "stack", "rename", "prod", "--stack", "dev");
+    stack = { ...stack, name: "prod", configFile: join(devFolder(test.home), "Pulumi.prod.yaml") };
     await expectTheSameFleet({
       PULUMI_BACKEND_URL: `file://${test.home}/.changelings/../.changelings/dev/backend/`,
     });
-  });
-
-  it("stays when the stack is renamed", async () => {
-    inFolder(stack, "stack", "rename", "prod", "--stack", "dev");
-    stack = { ...stack, name: "prod", configFile: join(devFolder(test.home), "Pulumi.prod.yaml") };
-    await expectTheSameFleet();
   });
 
   it("is not shared with a copy of the stack; what replaces the stack takes it over", async () => {

@@ -39,6 +39,21 @@ describe("an update by a saved plan", () => {
   };
   const job = (name: string) => join(test.paths.jobs, `${name}.json`);
 
+  /** @returns what the plan shows */
+  const drift = async () => {
+    await test.endScheduler();
+    rmSync(job("alpha"));
+    return save();
+  };
+  const expectRepair = (shown: string, number: number) => {
+    expect(shown).toContain(`"the scheduler is not running (repair ${number})"`);
+    expect(shown).toContain(`"its job file is missing (repair ${number})"`);
+  };
+  const expectRepaired = () => {
+    expect(schedulerState(test.paths)).toMatchObject({ alive: true });
+    expect(existsSync(job("alpha"))).toBe(true);
+  };
+
   it("refuses a fleet that was not reviewed and touches nothing; applies the one that was, with what is added and removed", async () => {
     test.declare(fleet("30 4 * * *", "alpha", "gamma"));
     expect(await save()).toMatch(/SCHEDULE\s*: "0 3 \* \* \*" => "30 4 \* \* \*"/);
@@ -55,22 +70,10 @@ describe("an update by a saved plan", () => {
     expect([existsSync(job("beta")), existsSync(job("gamma"))]).toEqual([false, true]);
   });
 
-  it("applies a plan that changes nothing", async () => {
-    expect(await save()).toMatch(/Resources:\n +7 unchanged\n/);
-    expect(await succeed()).toMatch(/Resources:\n +7 unchanged\n/);
-  });
-
-  it("repairs what drifted, also when the same drifts again", async () => {
-    for (const repair of [1, 2]) {
-      await test.endScheduler();
-      rmSync(job("alpha"));
-      const shown = await save();
-      expect(shown).toContain(`"the scheduler is not running (repair ${repair})"`);
-      expect(shown).toContain(`"its job file is missing (repair ${repair})"`);
-      await succeed();
-      expect(schedulerState(test.paths)).toMatchObject({ alive: true });
-      expect(existsSync(job("alpha"))).toBe(true);
-    }
+  it("repairs what drifted", async () => {
+    expectRepair(await drift(), 1);
+    await succeed();
+    expectRepaired();
   });
 
   it("fails with each reason once and no stack, also for what depends on it, and then removes nothing", async () => {
@@ -91,9 +94,22 @@ describe("an update by a saved plan", () => {
     expect(said).not.toMatch(/failed to register|unhandled|^\s+at /m);
     expect(existsSync(job("gamma"))).toBe(true);
     for (const path of inTheWay) rmdirSync(path);
-    await save();
+  });
+
+  it("continues what failed, and repairs what drifted once more", async () => {
+    expectRepair(await drift(), 2);
     await succeed();
-    expect(await test.preview()).toEqual({});
-    expect(existsSync(job("gamma"))).toBe(false);
+    expect(["alpha", "delta", "epsilon", "gamma"].map((name) => existsSync(job(name)))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expectRepaired();
+  });
+
+  it("applies a plan that changes nothing", async () => {
+    expect(await save()).toMatch(/Resources:\n +10 unchanged\n/);
+    expect(await succeed()).toMatch(/Resources:\n +10 unchanged\n/);
   });
 });

@@ -100,16 +100,17 @@ describe("a web changeling from its first up to its removal", () => {
       CHANGELING_MEMORY: join(data, "memory"),
     });
     expect(inRepo("status", "--porcelain")).toBe("");
-    expect(await test.preview()).toEqual({});
   });
 
-  it("shows the source's new commit, and merges it into the agent's commits", async () => {
+  it("shows the source's new commit and no other change, and merges it into the agent's commits", async () => {
     const before = source.git("rev-parse", "HEAD");
     inRepo("commit", "--quiet", "--allow-empty", "--message", "The agent's own");
     const own = inRepo("rev-parse", "HEAD");
     const after = source.commitAll("Second", { "page.txt": "second\n" });
     const { stdout } = await test.pulumi(["preview", "--diff", "--non-interactive", "--color", "never"]);
     expect(stdout).toMatch(new RegExp(`COMMIT\\s*: "${before}" => "${after}"`));
+    expect(stdout.match(/^ {10}~ \w+/gm)).toEqual(["          ~ COMMIT"]);
+    expect(stdout).toMatch(/Resources:\n +~ 1 to update\n +\d+ unchanged\n/);
     await succeed();
     expect(await page()).toBe("second\n");
     expect(inRepo("merge-base", "--is-ancestor", own, "HEAD")).toBe("");
@@ -180,10 +181,11 @@ describe("a web changeling from its first up to its removal", () => {
     expect(shown).not.toMatch(/DRIFT\s*: "[^"]*" =>/);
     expect(agents()).toMatchObject([{ id: agentId, name: "elena", state: "STOPPED" }]);
     expect(output().servers).toEqual({});
-    expect(await test.preview()).toEqual({});
 
     declare("elly", 'renamed_from = "elena"');
-    await succeed();
+    const { ops, repairs } = await test.change();
+    expect(ops).toEqual({ "command:local:Command elly-agent": "update" });
+    expect(repairs).toEqual({});
     expect(agents()).toMatchObject([{ id: agentId, name: "elly", state: "WAITING" }]);
     expect(record("elly")).toMatchObject({ agentId, repo });
     expect(readRecord(test.paths, "elena")).toBeUndefined();

@@ -11,7 +11,7 @@ import {
   rmSync,
   statfsSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
 
 const MEMORY = "/dev/shm";
@@ -49,6 +49,11 @@ function processNamespace(): string {
   } catch {
     return ""; // not Linux
   }
+}
+
+/** Whether temporary files end with this run, so that what several test files use can be among them. */
+export function isFolderOfRun(folder: string): boolean {
+  return basename(folder).startsWith(PREFIX);
 }
 
 function remove(folder: string): string[] {

@@ -32,7 +32,6 @@ export class Scheduler {
   readonly #timetable = new Timetable();
   readonly #runs: RunKeeper;
   readonly #inbox: RequestInbox;
-  readonly #tools: ReturnType<typeof mngrs>;
   readonly #exit: (reason: string) => void;
   readonly #unwatch: (() => void)[] = [];
   /** By changeling: due times that could not be recorded, for instance on a full disk. */
@@ -47,14 +46,13 @@ export class Scheduler {
     this.#exit = exit;
     this.#store = new JobStore(paths);
     this.#inbox = new RequestInbox(paths, (request, id) => this.#handle(request, id));
-    this.#tools = mngrs(env);
     const context = {
       installation: basename(paths.root),
       paths,
       env: mngrEnvironment(env),
       log,
       poll: new AgentPoll(log),
-      ...this.#tools,
+      ...mngrs(env),
     };
     this.#runs = new RunKeeper(context, (name) => this.#store.get(name)?.spec);
   }
@@ -71,8 +69,6 @@ export class Scheduler {
     this.#runs.adoptQueued(this.#store.jobs().map(({ spec }) => spec.name));
     this.#log(`started with ${this.#store.jobs().length} jobs`);
     this.#tick();
-    // Checked now, so that the first run need not wait for it.
-    this.#tools.checkMngrVersion(this.#tools.mngr(undefined)).catch((error: unknown) => this.#log(messageOf(error)));
   }
 
   /** Does not end the runs; the next scheduler resumes them. */

@@ -47,7 +47,6 @@ esac
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 common=$(git rev-parse --git-common-dir) || exit 1
-none=$(git hash-object -t tree /dev/null)
 
 was() { awk -v ref="$1" '$2 == ref { print $1; exit }' "$start"; }
 is() { git rev-parse --quiet --verify "$1^{commit}"; }
@@ -87,10 +86,11 @@ elif [ -n "$tree" ]; then
   done <"$scratch/linked"
 fi
 # All commits that its HEAD pointed to, and those of them that were created there.
-awk '{ print $2 }' "$scratch/log" | sort -u >"$scratch/seen"
+awk '!seen[$2]++ { print $2 }' "$scratch/log" >"$scratch/seen"
 awk -F '\t' '$2 ~ /^(commit|cherry-pick|revert|am|rebase \((pick|reword|edit|squash|fixup|continue)\))|Merge made by/ {
-  split($1, field, " "); print field[2]
-}' "$scratch/log" | sort -u >"$scratch/made"
+  split($1, field, " ")
+  if (!made[field[2]]++) print field[2]
+}' "$scratch/log" >"$scratch/made"
 
 # The reflogs of HEAD in the worktrees that existed before: what people and other runs did in the meantime.
 : >"$scratch/others"
@@ -111,14 +111,13 @@ if [ "$shared" = no ]; then
   head=$(is HEAD)
   head_branch=$(git symbolic-ref --quiet HEAD)
 else
-  # Prints the value of a key in git's listing of the agent's worktree.
-  of_tree() {
-    git worktree list --porcelain | awk -v tree="worktree $tree" -v key="$1" '
-      $1 == "worktree" { inside = $0 == tree }
-      inside && $1 == key { print $2 }'
-  }
-  head=$(of_tree HEAD)
-  head_branch=$(of_tree branch)
+  # What git lists of the agent's worktree.
+  git worktree list --porcelain | awk -v tree="worktree $tree" '
+    $1 == "worktree" { inside = $0 == tree }
+    inside && $1 == "HEAD" { head = $2 }
+    inside && $1 == "branch" { branch = $2 }
+    END { print head; print branch }' >"$scratch/tree"
+  { read -r head; read -r head_branch; } <"$scratch/tree"
   is_known "$head" || head=''
 fi
 
@@ -129,7 +128,7 @@ awk 'NR == FNR { before[$0]; next } !($0 in before)' "$start" "$scratch/now" >"$
 {
   sed -n 's/^\([0-9a-f]\{40,\}\) .*/^\1/p' "$start"
   refs "$base" "refs/remotes/*/$branch" | sed 's/^\([0-9a-f]*\) .*/^\1/'
-} | sort -u >"$scratch/not"
+} >"$scratch/not"
 : >"$scratch/branches"
 : >"$scratch/unknown"
 while read -r hash ref; do
@@ -146,7 +145,7 @@ while read -r hash ref; do
       ;;
   esac
 done <"$scratch/changed"
-cut -d ' ' -f 1 "$scratch/unknown" | sed 's/^/^/' >"$scratch/not-others"
+sed 's/^\([0-9a-f]*\) .*/^\1/' "$scratch/unknown" >"$scratch/not-others"
 
 # rev-list of a commit, without everything that does not belong to the run.
 list() {
@@ -171,20 +170,20 @@ fi
 
 {
   cut -d ' ' -f 1 "$scratch/branches"
-  echo "$head"
+  [ -z "$head" ] || echo "$head"
   cat "$scratch/not" "$scratch/not-others"
-} | grep . | git rev-list --ignore-missing --stdin --topo-order --max-count=100 --encoding=UTF-8 \
-  --format='%H %<(200,trunc)%s' | grep -v '^commit ' | sed 's/^/commit /; s/ *$//' | cut -c 1-1000
+} | git rev-list --ignore-missing --stdin --topo-order --max-count=100 --encoding=UTF-8 \
+  --format='%H %<(200,trunc)%s' | sed '/^commit /d; s/^/commit /; s/ *$//' | cut -c 1-1000
 
 # True if a commit differs in content from every commit that the run's work is based on.
 differs() {
   list "$1" --boundary | sed -n 's/^-\(.*\)/\1^{tree}/p' | git cat-file --batch-check='%(objectname)' >"$scratch/bases"
-  [ -s "$scratch/bases" ] || echo "$none" >"$scratch/bases"
+  [ -s "$scratch/bases" ] || git hash-object -t tree /dev/null >"$scratch/bases"
   ! has_line "$(git rev-parse "$1^{tree}")" "$scratch/bases"
 }
 
 # The run's own branch first.
-awk -v own="$own" '{ print ($2 == own ? 0 : 1), $0 }' "$scratch/branches" | sort -s -n -k 1,1 | cut -d ' ' -f 2- >"$scratch/sorted"
+awk -v own="$own" '$2 == own { print; next } { others = others $0 "\n" } END { printf "%s", others }' "$scratch/branches" >"$scratch/sorted"
 changed=no
 while read -r hash ref; do
   count=$(list "$hash" --count)

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
+
+/**
+ * The version of mngr according to the files of its Python environment: starting mngr to ask it takes a second or two of
+ * processor time.
+ *
+ * @returns undefined if they don't say it
+ */
+export function installedVersion({ PATH = "" }: Readonly<Record<string, string | undefined>>): string | undefined {
+  for (const folder of PATH.split(delimiter).filter(isAbsolute)) {
+    const text = programText(join(folder, "mngr"));
+    if (text !== undefined) return versionIn(text);
+  }
+  return undefined;
+}
+
+function programText(path: string): string | undefined {
+  try {
+    return readFileSync(realpathSync(path), "latin1");
+  } catch {
+    return undefined;
+  }
+}
+
+/** In the first line of a Python program, or in the second, after `exec`: a long path, or one with spaces. */
+const usedPython = /^#!(?:\/bin\/sh\n'''exec' (?:'([^'\n]+)'|"([^"\n]+)"|(\S+)) .*|(\S+))\n/;
+
+/** @param text of the program, into which its installer writes the environment's Python */
+function versionIn(text: string): string | undefined {
+  const [, ...paths] = usedPython.exec(text) ?? [];
+  const python = paths.find((path) => path !== undefined);
+  if (python === undefined || !/\/bin\/python[\d.]*$/.test(python)) return undefined;
+  const libraries = join(dirname(dirname(python)), "lib");
+  const found = namesIn(libraries)
+    .filter((name) => /^python3\.\d+$/.test(name))
+    .flatMap((name) => namesIn(join(libraries, name, "site-packages")))
+    .flatMap((name) => /^imbue_mngr-(.+)\.dist-info$/.exec(name)?.[1] ?? []);
+  return found.length === 1 ? found[0] : undefined;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
