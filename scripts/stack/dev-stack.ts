@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import * as z from "zod/mini";
 import { writeWholeFile } from "../../components/host/files.ts";
+import { asError } from "../../components/lib/as-error.ts";
 import type { ExampleChangeling } from "../../components/stack/deployment.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { makeDemoRepo } from "./demo-repo.ts";
@@ -36,7 +37,7 @@ export function devStack(home: string = homedir()): Stack {
 export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv = process.env): Stack {
   const folder = devFolder(home);
   const stack = devStack(home);
-  for (const part of [folder, join(folder, "backend")]) mkdirSync(part, { recursive: true, mode: 0o700 });
+  makeFolder(join(folder, "backend"), home);
   once(join(folder, "passphrase"), () => `${randomBytes(24).toString("base64url")}\n`);
   once(join(folder, "fleet.toml"), () => exampleFleet());
   makeDemoRepo(join(folder, "demo-repo"));
@@ -56,6 +57,26 @@ export function ensureDevStack(home: string = homedir(), env: NodeJS.ProcessEnv 
     writeFileSync(join(folder, "stack-made"), "");
   }
   return stack;
+}
+
+function makeFolder(folder: string, home: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Error(
+      `${folder} can't be created: ${writeProblem(home) ?? asError(error).message}\nset HOME to a folder that you may write to`,
+    );
+  }
+}
+
+/** Why nothing can be created in a folder. On a read-only disk, Node reports that the new folder does not exist. */
+function writeProblem(folder: string): string | undefined {
+  try {
+    accessSync(folder, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return asError(error).message;
+  }
 }
 
 /** Repairs what an update that was killed, or a full disk, has left in the embedded default's backend. */
