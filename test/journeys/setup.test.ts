@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -61,7 +62,8 @@ const running: ChildProcess[] = [];
 afterEach(() => {
   for (const child of running.splice(0)) child.kill("SIGTERM");
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+// Not `rmSync`: it would hold back the last result for minutes on a slow disk.
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 interface Run {
   readonly child: ChildProcess;
