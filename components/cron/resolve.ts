@@ -6,6 +6,7 @@ import { namedRepos, noRepo } from "../fleet/named-repos.ts";
 import { nameDiagnostic } from "../fleet/names.ts";
 import type { Repository } from "../git/refs.ts";
 import { isRepoUrl, urlProblem } from "../git/repo-name.ts";
+import { orSetting, settingCommand } from "../lib/own-commands.ts";
 import { cronAgentDiagnostics } from "./checks.ts";
 import { type DeclaredCron, resolvedCron } from "./declared.ts";
 import { type Clone, cloneFinder } from "./modal/clones.ts";
@@ -132,7 +133,7 @@ function agentKnowledge({ mngrSettings }: ResolveContext) {
 /** The zone of changelings that don't set one. */
 function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: string } | { diagnostic: Diagnostic } {
   if (ofFile !== undefined) return { zone: ofFile };
-  const set = "pulumi config set changelings:timezone";
+  const setting = "changelings:timezone";
   if (context.timezone !== undefined) {
     if (ianaZone(context.timezone) !== undefined) return { zone: context.timezone };
     const message = `the stack's changelings:timezone: there is no time zone "${context.timezone}"`;
@@ -140,11 +141,11 @@ function defaultZone(ofFile: string | undefined, context: LoadContext): { zone: 
       diagnostic: error(
         [],
         message,
-        zoneRemedy(context.timezone, (zone) => `${set} ${zone}`),
+        zoneRemedy(context.timezone, (zone) => settingCommand(`${setting} ${zone}`) || zone),
       ),
     };
   }
-  const remedy = `write timezone = "Europe/Berlin" (yours) at the top of the file, or: ${set} Europe/Berlin`;
+  const remedy = `write timezone = "Europe/Berlin" (yours) at the top of the file${orSetting(`${setting} Europe/Berlin`)}`;
   if (context.ci)
     return { diagnostic: error([], "no time zone is set, and that of a CI machine is arbitrary", remedy) };
   const zone = context.machineTimezone();

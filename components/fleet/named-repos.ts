@@ -1,5 +1,6 @@
 import { repoAround } from "../git/refs.ts";
 import { absoluteRepo } from "../git/repo-name.ts";
+import { orSetting } from "../lib/own-commands.ts";
 import type { NamedRepo } from "./checks.ts";
 import { type Diagnostic, error, type KeyPathOf } from "./diagnostics.ts";
 import type { ResolveContext } from "./kind.ts";
@@ -38,6 +39,6 @@ export function noRepo({ place }: Pick<Declared, "place">): Diagnostic {
   return error(
     place("repo"),
     "no repository is set, and the fleet file is not in one",
-    'write repo = "<path or URL>" here or below [defaults], or: pulumi config set changelings:repo <path or URL>',
+    `write repo = "<path or URL>" here or below [defaults]${orSetting("changelings:repo <path or URL>")}`,
   );
 }

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { parse, TomlError } from "smol-toml";
+import { orSetting } from "../lib/own-commands.ts";
 import { type Diagnostic, error } from "./diagnostics.ts";
 
 /** A fleet file's text and mode. */
@@ -49,7 +50,7 @@ function unreadable(file: string, code: string): Diagnostic {
     return error(
       [],
       "there is no fleet file",
-      `create ${file} with a line such as [changelings.fixme-fairy], or name another: pulumi config set changelings:config <path>`,
+      `create ${file} with a line such as [changelings.fixme-fairy]${orSetting("changelings:config <path>", ", or name another: ")}`,
     );
   }
   if (code === "EISDIR")

@@ -15,12 +15,25 @@ export function changelingCommand(env: NodeJS.ProcessEnv = process.env): string 
   return env["CHANGELINGS_CLI"] || "changeling";
 }
 
+/**
+ * The command that changes the stack's settings, or "" for the embedded default, whose settings are `npm start`'s own.
+ *
+ * @param setting for instance `changelings:timezone Europe/Berlin`
+ */
+export function settingCommand(setting: string, env: NodeJS.ProcessEnv = process.env): string {
+  const up = upCommand(env);
+  return /\bup\b/.test(up) ? up.replace(/\bup\b/, `config set ${setting}`) : "";
+}
+
+/** `settingCommand` after these words, as the alternative to what a remedy already says; or "". */
+export function orSetting(setting: string, or = ", or: ", env: NodeJS.ProcessEnv = process.env): string {
+  const command = settingCommand(setting, env);
+  return command === "" ? "" : `${or}${command}`;
+}
+
 /** How to set a secret, as an imperative. The embedded default reads secrets from the environment alone. */
 export function secretRemedy(variable: string, env: NodeJS.ProcessEnv = process.env): string {
-  const up = upCommand(env);
-  const exported = `export it where you run: ${up}`;
-  if (!/\bup\b/.test(up)) return exported;
-  return `${exported}; or: ${up.replace(/\bup\b/, `config set --secret changelings:${variable}`)}`;
+  return `export it where you run: ${upCommand(env)}${orSetting(`--secret changelings:${variable}`, "; or: ", env)}`;
 }
 
 /** The variables that are set, for a child process with its own environment. */

@@ -6,7 +6,7 @@ import { loadFleetOf } from "../fleet/load.ts";
 import { type MissingSecret, missingSecrets, secretNames } from "../fleet/secrets.ts";
 import { installationPaths } from "../host/installation-paths.ts";
 import { installedUnder } from "../host/installed-file.ts";
-import { secretRemedy } from "../lib/own-commands.ts";
+import { orSetting, secretRemedy } from "../lib/own-commands.ts";
 import { absolutePath } from "../lib/portable-path.ts";
 import type { ModalToken } from "../modal/token.ts";
 import { readSecrets, secretsPath } from "../secrets/installed.ts";
@@ -121,7 +121,7 @@ export async function modalTokenOfStack(config: pulumi.Config): Promise<ModalTok
   if (id === undefined && secret === undefined) return undefined;
   const [set, unset] = id === undefined ? ["SECRET", "ID"] : ["ID", "SECRET"];
   throw new pulumi.RunError(
-    `changelings:MODAL_TOKEN_${set} is set, but changelings:MODAL_TOKEN_${unset} is not; set it with: pulumi config set --secret changelings:MODAL_TOKEN_${unset}`,
+    `changelings:MODAL_TOKEN_${set} is set, but changelings:MODAL_TOKEN_${unset} is not; set both or neither${orSetting(`--secret changelings:MODAL_TOKEN_${unset}`, ": ")}`,
   );
 }
 

@@ -60,7 +60,7 @@ describe("from a machine with the token alone", () => {
 
   it("fires a paused one too, and prints how to follow it, during and after the run", async () => {
     const { code, stdout } = await dev.changeling("run", "slow");
-    const id = /^fired (slow-\S+); follow it with: changeling logs slow\n$/.exec(stdout)?.[1] ?? "none";
+    const id = /^fired (slow-\S+); see it with: changeling logs slow\n$/.exec(stdout)?.[1] ?? "none";
     expect(code).toBe(0);
     const open = await dev.changeling("logs", "slow", id);
     expect(open.stdout).toContain(`${id} is running\n`);

@@ -25,7 +25,7 @@ export function addRun(program: Command): void {
         if (!wentWell(run)) process.exitCode = 1;
       } else {
         const { runId } = fired;
-        answer(context, { runId }, `fired ${runId}; follow it with: ${changelingCommand()} logs ${name}`);
+        answer(context, { runId }, `fired ${runId}; see it with: ${changelingCommand()} logs ${name}`);
       }
     });
 }

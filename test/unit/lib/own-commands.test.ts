@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changelingCommand, secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
+import { changelingCommand, orSetting, secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
 import { devStack } from "../../../scripts/stack/dev-stack.ts";
 import { commandsOn } from "../../../scripts/stack/stack.ts";
 
@@ -12,6 +12,7 @@ describe("the commands that messages advise", () => {
         up: "npm start",
         changeling: "npm run changeling --",
         secret: "export it where you run: npm start",
+        setting: "",
       },
     ],
     [
@@ -22,6 +23,7 @@ describe("the commands that messages advise", () => {
         changeling: "npx changeling --stack home",
         secret:
           "export it where you run: npm run pulumi -- up --stack home; or: npm run pulumi -- config set --secret changelings:KEY --stack home",
+        setting: ", or: npm run pulumi -- config set changelings:timezone Asia/Tokyo --stack home",
       },
     ],
     [
@@ -31,11 +33,15 @@ describe("the commands that messages advise", () => {
         up: "pulumi up",
         changeling: "changeling",
         secret: "export it where you run: pulumi up; or: pulumi config set --secret changelings:KEY",
+        setting: ", or: pulumi config set changelings:timezone Asia/Tokyo",
       },
     ],
   ])("are those that work on %s", (_where, env, expected) => {
-    expect({ up: upCommand(env), changeling: changelingCommand(env), secret: secretRemedy("KEY", env) }).toEqual(
-      expected,
-    );
+    expect({
+      up: upCommand(env),
+      changeling: changelingCommand(env),
+      secret: secretRemedy("KEY", env),
+      setting: orSetting("changelings:timezone Asia/Tokyo", undefined, env),
+    }).toEqual(expected);
   });
 });
