@@ -7,6 +7,7 @@ import { stockChangeling } from "../../../changelings/stock.ts";
 import { commandScript } from "../../command-script.ts";
 import { isRepoUrl } from "../../git/repo-name.ts";
 import { canonicalJson } from "../../lib/json.ts";
+import { upCommand } from "../../lib/own-commands.ts";
 import { absolutePath } from "../../lib/portable-path.ts";
 import { modalClient } from "../../modal/client.ts";
 import { currentIds, deployedFile, deployedFolder, parseDeployedFile } from "../../modal/deployed-ids.ts";
@@ -93,7 +94,9 @@ async function idsFor(client: Modal, { stack, name, environment, secrets: own }:
   const live = { secrets: idsByName(secrets), volumes: idsByName(volumes) };
   const ids = currentIds({ stack, name, hasSecrets: own.length > 0 }, live);
   if (ids !== undefined) return ids;
-  throw new Error(`a Secret or a volume that ${name} needs is missing in ${environment}; repair it with: pulumi up`);
+  throw new Error(
+    `a Secret or a volume that ${name} needs is missing in ${environment}; repair it with: ${upCommand()}`,
+  );
 }
 
 /** Written last, so that readers see what is deployed even if a deployment fails. */

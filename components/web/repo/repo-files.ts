@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { upCommand } from "../../lib/own-commands.ts";
 import type { WebSpec } from "../agent/spec.ts";
 
 /** Files in a changeling's repo that belong to this deployment, so they are never committed. */
@@ -55,7 +56,7 @@ function writeInside(repo: string, file: string, text: string): void {
     if (found === undefined) mkdirSync(path);
     else if (!found.isDirectory())
       throw new Error(
-        `${path} is not a folder, but ${file} has to be written below it; remove it, then run: pulumi up`,
+        `${path} is not a folder, but ${file} has to be written below it; remove it, then run: ${upCommand()}`,
       );
   }
   rmSync(join(repo, file), { force: true });
