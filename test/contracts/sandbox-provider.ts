@@ -302,7 +302,7 @@ export function describeProvider(name: string, start: () => Promise<ProviderUnde
       test("is by a token for one sandbox, until it ends, and after a restart of the service", async (context) => {
         if (!lab.provider.capabilities.broker) {
           expect(shared.accessApi).toBeUndefined();
-          return context.skip();
+          return context.skip("this provider keeps no key outside of its sandboxes");
         }
         // Of what it may connect to, the API is no part.
         const spec = { ...lab.spec, runtime: "claude", allowDomains: [] };
@@ -343,7 +343,7 @@ export function describeProvider(name: string, start: () => Promise<ProviderUnde
 
     describe("snapshots", () => {
       test("start another sandbox with the same files, without the volumes'", async (context) => {
-        if (!lab.provider.capabilities.snapshots) return context.skip();
+        if (!lab.provider.capabilities.snapshots) return context.skip("this provider has no snapshots");
         const volumes = { "/root/.mcp-memory": `harvest-memory-${mark}-c` };
         const sandbox = await create({ volumes });
         const script = `mkdir -p /workspace/repo/ro && cd /workspace/repo && echo "#!/bin/sh" > run && chmod 755 run &&

@@ -6,7 +6,9 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { daemonState } from "../../components/host/supervision/state.ts";
 import { readSeedAgent } from "../../components/seed-agent/installed.ts";
+import { localNode, placeOf } from "../../components/seed-agent/local/node.ts";
 import { cacheFolder } from "../../scripts/setup/cache.mjs";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { freePort } from "../support/free-port.ts";
@@ -17,6 +19,7 @@ let url: string;
 let folder: string;
 let token: string;
 
+const environmentOf = (pid = 0) => readFileSync(`/proc/${pid}/environ`, "utf8").replaceAll("\0", "\n");
 const changeling = (...args: string[]) => runScript("changeling", args, test.env);
 const seed = (verb: string, ...args: string[]) => changeling("seed", verb, "sprout", ...args);
 const ask = async (path: string) => {
@@ -52,7 +55,9 @@ afterAll(() => test.remove(), 120_000);
 describe("the owner of a seed agent", () => {
   it("has a node that does not compile its own code, which takes memory that Node never releases", () => {
     // Node writes its cache when a process ends, and the node still runs.
-    const compiled = join(test.paths.seedAgents, "nodes/sprout/compiled");
+    const { pid } = daemonState(placeOf(localNode(test.paths.seedAgents, "sprout", 1), ""));
+    const [, compiled = "none"] = /^NODE_COMPILE_CACHE=(.*)$/m.exec(environmentOf(pid)) ?? [];
+    expect(readdirSync(join(compiled, "daemons")).length).toBeGreaterThan(0);
     expect(readdirSync(compiled, { recursive: true }).length).toBeGreaterThan(200);
   });
 

@@ -137,7 +137,7 @@ describe("preview", () => {
             "```text",
             "the fleet file has errors:",
             `${file}:1: no time zone is set, and that of a CI machine is arbitrary`,
-            '    → write timezone = "Europe/Berlin" (yours) at the top of the file, or: pulumi config set changelings:timezone Europe/Berlin',
+            '    → write timezone = "Europe/Berlin" (yours) at the top of the file',
             "```",
             "",
           ].join("\n"),
