@@ -22,7 +22,7 @@ export interface ServerFiles {
   /** `logs/agent_server.jsonl`: only a port (spec 002), for the server `web`. */
   readonly agentServer: string;
   /** Last write of each file in milliseconds since 1970, where known. */
-  readonly changedAt?: Readonly<Partial<Record<"services" | "servers" | "agentServer", number>>>;
+  readonly changedAt?: Readonly<Partial<Record<"services" | "servers" | "agentServer", number | undefined>>>;
 }
 
 /** A server name: up to 64 characters, without control characters. */
@@ -175,16 +175,15 @@ function jsonOf(text: string): unknown {
 /** Of each file that is read, at its end. */
 export const mostBytes = 262_144;
 const fileNames = ["services", "servers", "agentServer"] as const;
-const paths = {
+/** Relative to mngr's folder of the agent. */
+export const registrationPaths = {
   services: "events/services/events.jsonl",
   servers: "logs/servers.jsonl",
   agentServer: "logs/agent_server.jsonl",
 } as const;
+export const registrationFiles: readonly string[] = Object.values(registrationPaths);
 const changedMark = "=== changed ";
 const separator = (path: string) => `--- ${path}`;
-
-/** The same paths, relative to the agent's state folder. */
-export const registrationFiles: readonly string[] = Object.values(paths);
 
 /**
  * POSIX sh for `mngr exec`: prints a separator with the last write, then the last 256 KB of each file in whole lines.
@@ -203,9 +202,9 @@ export const readServersCommand = [
 
 /** Parses the output of `readServersCommand`. */
 export function parseServersOutput(stdout: string): ServerFiles {
-  const changedAt: Partial<Record<keyof typeof paths, number>> = {};
-  const textOf = (name: keyof typeof paths): string => {
-    const mark = `${separator(paths[name])}\n`;
+  const changedAt: Partial<Record<keyof typeof registrationPaths, number>> = {};
+  const textOf = (name: keyof typeof registrationPaths): string => {
+    const mark = `${separator(registrationPaths[name])}\n`;
     const start = stdout.indexOf(mark);
     if (start === -1) return "";
     const rest = stdout.slice(start + mark.length);

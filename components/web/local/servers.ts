@@ -1,16 +1,14 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readTextIfAny } from "../../host/files.ts";
 import type { Mngr } from "../../mngr/client.ts";
 import { agentFolder } from "../../mngr/host-dir.ts";
 import { hostDirOf, profileMngr } from "../../mngr/profile.ts";
 import { isRunning } from "../agent/drift.ts";
 import { listedAgent } from "../agent/listed-agent.ts";
 import type { WebRecord } from "../agent/record.ts";
-import { mostBytes, registeredServers, registrationFiles, socketPathOf } from "../agent/servers.ts";
-import { awaitServers, mainOf, type Servers, startNote } from "../life-cycle/await-servers.ts";
+import { registeredServers, socketPathOf } from "../agent/servers.ts";
+import { awaitServers, mainOf, type Servers } from "../life-cycle/await-servers.ts";
+import { registrationsSinceStart } from "./registrations.ts";
 
 /** The servers of an agent on this machine; none if it does not run. */
 export async function serversHere(record: WebRecord): Promise<Servers> {
@@ -20,42 +18,16 @@ export async function serversHere(record: WebRecord): Promise<Servers> {
 }
 
 /**
- * What an agent on this machine has registered since its start, like `sinceStartCommand`. `mngr exec` would take a second
- * of processor time.
+ * The servers that an agent on this machine has registered since its start.
  *
  * @param folder mngr's, of the agent
  * @param seconds how long to wait for a registration
  */
 export async function serversSinceStart(folder: string, seconds = 0): Promise<Servers> {
   for (const end = Date.now() + seconds * 1000; ; await sleep(200)) {
-    const [services = "", servers = "", agentServer = ""] = linesSinceStart(folder);
-    if (Date.now() < end && !`${services}${servers}${agentServer}`.includes("{")) continue;
-    return Object.fromEntries(registeredServers({ services, servers, agentServer }).servers);
-  }
-}
-
-/** The new part of each of `registrationFiles`; empty for an agent that was never provisioned. */
-function linesSinceStart(folder: string): string[] {
-  const sizes = readTextIfAny(join(folder, startNote))?.split("\n");
-  return sizes === undefined
-    ? []
-    : registrationFiles.map((file, index) => textFrom(join(folder, file), Number(sizes[index]) || 0));
-}
-
-/** The end of a regular file, from this byte on; empty if there is none. The agent controls what is at this path. */
-function textFrom(path: string, start: number): string {
-  let file: number | undefined;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const status = fstatSync(file);
-    if (!status.isFile()) return "";
-    const from = Math.max(start, status.size - mostBytes);
-    const bytes = Buffer.alloc(Math.max(0, status.size - from));
-    return bytes.toString("utf8", 0, readSync(file, bytes, 0, bytes.length, from));
-  } catch {
-    return "";
-  } finally {
-    if (file !== undefined) closeSync(file);
+    const files = registrationsSinceStart(folder);
+    if (Date.now() < end && !`${files.services}${files.servers}${files.agentServer}`.includes("{")) continue;
+    return Object.fromEntries(registeredServers(files).servers);
   }
 }
 

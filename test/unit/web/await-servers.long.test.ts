@@ -15,7 +15,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Agent, Mngr } from "../../../components/mngr/client.ts";
 import { mostBytes, parseServersOutput, registeredServers } from "../../../components/web/agent/servers.ts";
-import { prepareCommand, sinceStartCommand } from "../../../components/web/life-cycle/await-servers.ts";
+import { prepareCommand, sinceStartCommand, startNote } from "../../../components/web/life-cycle/await-servers.ts";
 import { awaitServersHere, serversSinceStart } from "../../../components/web/local/servers.ts";
 
 let state: string;
@@ -126,6 +126,9 @@ describe("awaitServersHere", () => {
     renameSync(join(state, "logs-fifo"), join(state, "logs/servers.jsonl"));
     expect(await serversSinceStart(state)).toEqual({ web: ours() });
     appendFileSync(join(state, "events/services/events.jsonl"), `${"x".repeat(mostBytes)}\n`);
+    expect(await serversSinceStart(state)).toEqual({});
+    rmSync(join(state, startNote));
+    execFileSync("mkfifo", [join(state, startNote)]);
     expect(await serversSinceStart(state)).toEqual({});
   });
 

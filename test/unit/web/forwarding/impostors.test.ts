@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { Agent } from "../../../../components/mngr/client.ts";
 import { listedAgent } from "../../../../components/web/agent/listed-agent.ts";
 import { Claims } from "../../../../components/web/forwarding/program/discovery/claims.ts";
@@ -8,65 +8,63 @@ const lab = new AgentsLab();
 const [victim, thief] = [idOf("victim"), idOf("thief")];
 const urlOf = (port: number) => expect.objectContaining({ kind: "online", url: new URL(`http://127.0.0.1:${port}/`) });
 
-/** Two agents that run, each with a server of its own. */
-async function two(): Promise<{ own: number; stolen: number }> {
-  const [own, stolen] = [await lab.listen(), await lab.listen()];
-  lab.declare("thief", "victim");
-  lab.mngrSays("victim", "WAITING", { web: own.port }, "<p>mine</p>");
-  lab.mngrSays("thief", "WAITING", { web: stolen.port });
-  return { own: own.port, stolen: stolen.port };
-}
+const mine = "<p>mine</p>";
 
-it("an agent with another's id in its environment is not mistaken for it, and that is logged", async () => {
-  const { own, stolen } = await two();
-  const claim = lab.result(thief, victim, { web: stolen, more: stolen }, "<p>stolen</p>");
-  for (const results of [
-    [lab.result(victim, victim, { web: own }), claim],
-    [claim, lab.result(victim, victim, { web: own })],
-  ]) {
-    lab.execSays(results);
-    await lab.start();
-    expect(await lab.agents.target(victim, undefined)).toEqual(urlOf(own));
-    expect(lab.agents.find(victim)?.servers).toEqual(["web"]);
-    expect(lab.agents.find(thief)?.servers).toEqual([]);
+const servers = (id: string) => lab.agents.find(id)?.servers;
+/** What is shown in place of its page. */
+const shown = async (id: string) => {
+  const target = await lab.agents.target(id, undefined);
+  return target?.kind === "online" ? undefined : target?.page;
+};
+
+describe("an agent on another machine", () => {
+  const ownResult = () => lab.result(victim, victim, { own: 1 }, mine);
+  const stolen = (agent: string) => lab.result(agent, victim, { own: 2, more: 2 }, "<p>stolen</p>");
+  beforeEach(() => {
+    lab.declareAway(["thief", "victim"]);
+    lab.mngrSays("victim", "WAITING", { own: 1 }, mine);
+    lab.mngrSays("thief", "WAITING", { web: 2 });
+  });
+
+  it("with another's id in its environment is not mistaken for it, and that is logged", async () => {
+    for (const results of [
+      [ownResult(), stolen(thief)],
+      [stolen(thief), ownResult()],
+    ]) {
+      lab.execSays(results);
+      await lab.start({ starting: 600_000 });
+      expect([servers(victim), await shown(victim)]).toEqual([["own"], mine]);
+      expect([servers(thief), await shown(thief)]).toEqual([[], undefined]);
+      expect(lab.log).toContain(`thief claims to be ${victim}, so its output is ignored`);
+      lab.agents.stop();
+    }
+  });
+
+  it("with another's name there is not mistaken for it: each is queried alone", async () => {
+    lab.execSays([stolen(victim), ownResult()]);
+    lab.execSays([ownResult()], victim);
+    lab.execSays([stolen(victim)], thief);
+    await lab.start({ starting: 600_000 });
+    expect([servers(victim), await shown(victim)]).toEqual([["own"], mine]);
+    expect([servers(thief), await shown(thief)]).toEqual([[], undefined]);
     expect(lab.log).toContain(`thief claims to be ${victim}, so its output is ignored`);
-    lab.agents.stop();
-  }
-});
+  });
 
-it("an agent with another's name on its machine is not mistaken for it: each is queried alone", async () => {
-  const { own, stolen } = await two();
-  lab.execSays([
-    lab.result(victim, victim, { web: stolen }, "<p>stolen</p>"),
-    lab.result(victim, victim, { web: own }),
-  ]);
-  lab.execSays([lab.result(victim, victim, { web: own })], victim);
-  lab.execSays([lab.result(victim, victim, { web: stolen })], thief);
-  await lab.start();
-  expect(await lab.agents.target(victim, undefined)).toEqual(urlOf(own));
-  expect(lab.agents.find(thief)?.servers).toEqual([]);
-  expect(lab.log).toContain(`thief claims to be ${victim}, so its output is ignored`);
-});
+  it("has no output if an entry with its name is another's", async () => {
+    lab.execSays([stolen(victim)]);
+    lab.execSays([], victim);
+    lab.execSays([stolen(victim)], thief);
+    await lab.start({ starting: 600_000 });
+    expect([servers(victim), await shown(victim)]).toEqual([[], undefined]);
+  });
 
-it("an entry with the name of an agent that has none is not accepted for it", async () => {
-  const { stolen } = await two();
-  lab.execSays([lab.result(victim, victim, { web: stolen })]);
-  lab.execSays([], victim);
-  lab.execSays([lab.result(victim, victim, { web: stolen })], thief);
-  await lab.start();
-  expect(lab.agents.find(victim)?.servers).toEqual([]);
-});
-
-it("the offline page stays the agent's own after a false claim", async () => {
-  const { own, stolen } = await two();
-  await lab.start();
-  lab.mngrSays("victim", "STOPPED", { web: own }, "<p>mine</p>");
-  lab.execSays([
-    lab.result(victim, victim, { web: own }, "<p>mine</p>"),
-    lab.result(thief, victim, { web: stolen }, "<p>stolen</p>"),
-  ]);
-  await lab.agents.refresh();
-  expect(await lab.agents.target(victim, undefined)).toMatchObject({ kind: "offline", page: "<p>mine</p>" });
+  it("keeps its offline page after a false claim", async () => {
+    await lab.start({ starting: 600_000 });
+    lab.mngrSays("victim", "STOPPED", { own: 1 }, mine);
+    lab.execSays([ownResult(), stolen(thief)]);
+    await lab.agents.refresh();
+    expect(await lab.agents.target(victim, undefined)).toMatchObject({ kind: "offline", page: mine });
+  });
 });
 
 it("a machine with an agent of another's id is not that agent's machine", () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,9 +25,8 @@ describe("an agent that listens on a Unix socket", () => {
     );
     await new Promise<void>((resolve) => server.listen(path, resolve));
     lab.declare("quiet");
-    lab.mngrSays("quiet", "WAITING");
-    const said = lab.result(idOf("quiet"), idOf("quiet"), { web: `unix:${path}` }, "", "s".repeat(43));
-    lab.execSays([said]);
+    lab.mngrSays("quiet", "WAITING", { web: `unix:${path}` });
+    writeFileSync(join(lab.folderOf("quiet"), "forwarding-secret"), "s".repeat(43));
     await lab.start();
     const target = await lab.agents.target(idOf("quiet"), undefined);
     const url = new URL("http://localhost/");
@@ -39,8 +38,7 @@ describe("an agent that listens on a Unix socket", () => {
 
   it("is offline if nothing listens there", async () => {
     lab.declare("quiet");
-    lab.mngrSays("quiet", "WAITING");
-    lab.execSays([lab.result(idOf("quiet"), idOf("quiet"), { web: `unix:${folder}/no.sock` })]);
+    lab.mngrSays("quiet", "WAITING", { web: `unix:${folder}/no.sock` });
     await lab.start();
     expect(lab.states()).toEqual({ quiet: "starting" });
   });

@@ -234,7 +234,8 @@ class LiveAgents implements Agents {
     try {
       if (first === undefined) return;
       const env = await mngrEnvironmentOf(first, this.#discovery);
-      const { readings, problem } = await readAgents(mngrClient(env, this.#controller.signal), records);
+      const mngr = mngrClient(env, this.#controller.signal);
+      const { readings, problem } = await readAgents(mngr, records, this.#discovery.env);
       this.#reported.report(`mngr ${key}`, problem ?? "", "mngr reports everything again");
       await Promise.all(agents.map((agent) => agent.update(readings.get(agent.record.agentId))));
     } catch (error) {
