@@ -13,6 +13,7 @@ import { type ApiAccess, type BrokeredApi, SandboxError } from "../provider.ts";
 import { brokerPath, brokerUrl } from "./environment.ts";
 import { endToEnd } from "./headers.ts";
 import { allowedHeaders, allowedPath, type ModelApi, modelApis } from "./model-apis.ts";
+import { Redaction } from "./redaction.ts";
 
 export interface BrokerLimits {
   /** Of a request's body. Anthropic's own limit is 32 MB. */
@@ -25,6 +26,8 @@ export interface BrokerLimits {
 
 const standardLimits: BrokerLimits = { maxBodyBytes: 64 * 1024 * 1024, maxRequests: 64, connectMs: 30_000 };
 const maxResponseHeaderBytes = 64 * 1024;
+/** What is shorter is found by chance in what models write. */
+const shortestSecret = 8;
 
 /**
  * Keeps the keys of model APIs outside of one sandbox. Programs in it send their requests to the egress proxy with a token;
@@ -81,7 +84,8 @@ export class Broker {
 /** A prompt's access to one API. */
 class Access {
   readonly #base: URL;
-  readonly #key: string;
+  /** The key, and what else is secret in the headers. */
+  readonly #secrets: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
   readonly #allowed: ModelApi;
   readonly #limits: BrokerLimits;
@@ -95,9 +99,9 @@ class Access {
       throw new SandboxError("api", "the API's base URL is no http or https URL");
     }
     this.#base = base;
-    this.#key = key.replace(/^Bearer /, "");
     this.#headers = { ...api.headers, [header]: key };
     for (const [name, value] of Object.entries(this.#headers)) checkHeader(name, value);
+    this.#secrets = Object.entries(this.#headers).flatMap(([name, value]) => secretIn(name, value));
     this.#allowed = modelApis[api.kind];
     this.#limits = limits;
   }
@@ -158,7 +162,8 @@ class Access {
     const url = new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
     const options = {
       method,
-      headers: { ...headers, ...this.#headers },
+      // The key could not be redacted from a compressed response.
+      headers: { ...headers, "accept-encoding": "identity", ...this.#headers },
       // A kept connection could be closed by the API at the moment at which a request is sent.
       agent: isSecure ? secureAgent() : false,
       maxHeaderSize: maxResponseHeaderBytes,
@@ -186,22 +191,31 @@ class Access {
     }
     // Some APIs repeat a part of the key that they reject.
     if (status === 401) return void fail(401, "the API rejects the key");
+    const encoding = response.headers["content-encoding"] || "identity";
+    if (encoding !== "identity") return void fail(502, "the API compresses its response, which was not requested");
     try {
-      outgoing.writeHead(status, { ...responseHeaders(response.headers, this.#key), connection: "close" });
+      outgoing.writeHead(status, { ...responseHeaders(response.headers, this.#secrets), connection: "close" });
     } catch (error) {
       // Node parses some responses that it refuses to send, such as one with status 000.
       return void fail(502, `the API's response is invalid: ${messageOf(error)}`);
     }
     // A stream's first event may come later.
     outgoing.flushHeaders();
-    response.pipe(outgoing);
+    response.pipe(new Redaction(this.#secrets)).pipe(outgoing);
   }
 }
 
-function responseHeaders(headers: IncomingHttpHeaders, secret: string): IncomingHttpHeaders {
+/** The credential in a header, without its scheme. What other headers contain, such as a team's name, is not secret. */
+function secretIn(name: string, value: string): string[] {
+  const secret = value.replace(/^[a-z]+ +/i, "").trim();
+  return /auth|key|token|secret|password|cookie/i.test(name) && secret.length >= shortestSecret ? [secret] : [];
+}
+
+function responseHeaders(headers: IncomingHttpHeaders, secrets: readonly string[]): IncomingHttpHeaders {
+  const hasSecret = (line: string) => secrets.some((secret) => line.toLowerCase().includes(secret.toLowerCase()));
   return Object.fromEntries(
     Object.entries(endToEnd(headers)).filter(
-      ([name, value]) => name !== "set-cookie" && name !== "transfer-encoding" && !String(value).includes(secret),
+      ([name, value]) => name !== "set-cookie" && name !== "transfer-encoding" && !hasSecret(`${name}: ${value}`),
     ),
   );
 }

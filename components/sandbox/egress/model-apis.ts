@@ -10,7 +10,7 @@ export interface ModelApi {
   readonly headers: readonly string[];
 }
 
-const common = ["accept", "accept-encoding", "content-type", "content-encoding", "user-agent", "x-client-request-id"];
+const common = ["accept", "content-type", "content-encoding", "user-agent", "x-client-request-id"];
 
 /**
  * What the CLIs request. The headers are a list of what is passed on, not of what is removed: some gateways take the

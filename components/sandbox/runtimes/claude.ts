@@ -107,8 +107,10 @@ function argumentsOf({ options, budgetUsd }: Prompt<ClaudeOptions>, resumed: Sta
 function environmentOf({ config, options, key, brokerUrl, env }: Prompt<ClaudeOptions>): Record<string, string> {
   const url = brokerUrl ?? options.base_url;
   const isOfficial = (options.base_url ?? env["ANTHROPIC_BASE_URL"]) === undefined;
+  // The broker adds these headers, which may contain a gateway's key.
+  const { ANTHROPIC_CUSTOM_HEADERS: _, ...withoutHeaders } = env;
   return {
-    ...env,
+    ...(brokerUrl === undefined ? env : withoutHeaders),
     ...(url === undefined ? {} : { ANTHROPIC_BASE_URL: url }),
     // The CLI uses some features only with Anthropic's own API, such as a prompt cache that lasts an hour.
     ...(isOfficial ? { _CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL: "1" } : {}),

@@ -15,6 +15,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setDefaultCACertificates } from "node:tls";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { Broker, type BrokerLimits } from "../../../components/sandbox/egress/broker.ts";
@@ -219,7 +220,7 @@ describe("a request with the token", () => {
     const api = await apiOf();
     const at = await lab(api.url, { headers: { "x-team": "blue" } });
     const allowed =
-      /^(accept|accept-encoding|content-type|content-encoding|user-agent|x-client-request-id|anthropic-(beta|version|dangerous-direct-browser-access)|x-app|x-claude-.*|x-stainless-.*)$/;
+      /^(accept|content-type|content-encoding|user-agent|x-client-request-id|anthropic-(beta|version|dangerous-direct-browser-access)|x-app|x-claude-.*|x-stainless-.*)$/;
     await fc.assert(
       fc.asyncProperty(sentHeaders, fc.webQueryParameters(), async (headers, query) => {
         const answer = await ask(at, { path: `/v1/messages?${query}`, headers });
@@ -229,6 +230,8 @@ describe("a request with the token", () => {
         delete rest["content-length"];
         delete rest["transfer-encoding"];
         expect([credential, team, host, connection]).toEqual([key, "blue", new URL(api.url).host, "close"]);
+        expect(rest["accept-encoding"]).toBe("identity");
+        delete rest["accept-encoding"];
         const passed = Object.entries(headers).filter(([each]) => allowed.test(each));
         expect(rest).toEqual(Object.fromEntries(passed));
         const beta = new URLSearchParams(query).getAll("beta");
@@ -436,8 +439,45 @@ describe("what the API answers", () => {
     const answer = await ask(await lab(api.url));
     expect(answer).toMatchObject({ status: 401, text: expect.stringContaining("the API rejects the key") });
     expect(JSON.stringify(answer)).not.toContain("sk-real");
-    const echo = await apiOf(({ headers }, outgoing) => outgoing.setHeader("x-key", headers["x-api-key"] ?? "").end());
-    expect((await ask(await lab(echo.url)))?.headers["x-key"]).toBeUndefined();
+    const echo = await apiOf(({ headers }, outgoing) => {
+      outgoing.writeHead(200, { "x-key": headers["x-api-key"], [key]: "x" }).end();
+    });
+    expect(JSON.stringify(await ask(await lab(echo.url)))).not.toContain(key);
+  });
+
+  test("in pieces and in headers does not contain the key or a gateway's, and has its length", async () => {
+    const gateway = "gateway-0123456789";
+    const text = `data: ${key}${key.slice(0, 9)}${key} ${gateway}\n\nblue ${key.slice(0, 5)}`;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(text.length)), async (cuts) => {
+        const ends = [...cuts.sort((a, b) => a - b), text.length];
+        const api = await apiOf(async (_, outgoing) => {
+          outgoing.writeHead(400, { "content-length": text.length, "x-echo": `Bearer ${gateway}`, "x-team": "blue" });
+          for (const [index, end] of ends.entries()) {
+            outgoing.write(text.slice(ends[index - 1] ?? 0, end));
+            await new Promise(setImmediate);
+          }
+          outgoing.end();
+        });
+        const headers = { "x-team": "blue", "x-gateway-auth": `Bearer ${gateway}` };
+        const answer = await ask(await lab(api.url, { headers }));
+        const stars = (secret: string) => "*".repeat(secret.length);
+        const redacted = text.replaceAll(key, stars(key)).replace(gateway, stars(gateway));
+        expect(answer).toMatchObject({ status: 400, text: redacted, isWhole: true, headers: { "x-team": "blue" } });
+        expect(answer?.headers["x-echo"]).toBeUndefined();
+        for (const each of cleanUp.splice(0)) each();
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("is not passed on compressed, so that the key can be redacted", async () => {
+    const api = await apiOf(({ headers }, outgoing) => {
+      outgoing.writeHead(500, { "content-encoding": "gzip" }).end(gzipSync(String(headers["x-api-key"])));
+    });
+    const answer = await ask(await lab(api.url), { headers: { "accept-encoding": "gzip" } });
+    expect(answer).toMatchObject({ status: 502, text: expect.stringContaining("compresses its response") });
+    expect(api.requests).toMatchObject([{ headers: { "accept-encoding": "identity" } }]);
   });
 
   test("with a redirect is an error that says where to, and is not followed", async () => {

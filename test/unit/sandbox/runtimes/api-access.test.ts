@@ -66,8 +66,12 @@ describe("a sandbox with a broker", () => {
 
   test("adds the headers that are declared for Claude Code", async () => {
     const env = { ...claudeKey, ANTHROPIC_CUSTOM_HEADERS: "X-Team: blue: sky\n\nnothing\n X-Other:1 " };
-    const { apis } = await run("claude", env, {});
+    const { apis, environment } = await run("claude", env, {});
     expect(apis[0]?.headers).toEqual({ "x-team": "blue: sky", "x-other": "1" });
+    // They may contain a gateway's key.
+    expect(JSON.stringify(environment)).not.toContain("blue");
+    const { environment: withoutBroker } = await run("claude", env, {}, { isBrokered: false });
+    expect(withoutBroker["ANTHROPIC_CUSTOM_HEADERS"]).toBe(env.ANTHROPIC_CUSTOM_HEADERS);
   });
 
   test.each([
