@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -40,8 +40,8 @@ export interface NodeDaemon {
   /** Node's options, before the program. */
   readonly options: readonly string[];
   /**
-   * The version of the program's code, and the folder of its compile cache where the environment names none that can be
-   * written. By default, `programVersion` and `folder`.
+   * The version of the program's code, and the folder of its compile cache where the environment names none of this
+   * user's. By default, `programVersion` and `folder`.
    */
   readonly code?: { readonly version: string; readonly folder: string };
 }
@@ -51,7 +51,7 @@ export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: Node
   const program = join(componentsFolder, from.main + moduleExtension);
   const code = from.code ?? { version: from.programVersion, folder: from.folder };
   // Setup's is shared by all installations of this machine.
-  const compileCache = writableFolder(env["NODE_COMPILE_CACHE"]) ?? join(code.folder, "compiled");
+  const compileCache = ownFolder(env["NODE_COMPILE_CACHE"]) ?? join(code.folder, "compiled");
   // Node's cache has other entries for another Node, another user, and the same code at another path.
   const ownEntries = [process.version, process.arch, process.getuid?.(), program];
   const compiled = createHash("sha256").update([...ownEntries, code.version, programVersion(quickImports)].join("\n"));
@@ -74,13 +74,17 @@ export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: Node
   };
 }
 
-function writableFolder(path: string | undefined): string | undefined {
+/** Node runs what its compile cache contains, so another user must not write to it, as to a folder in /tmp. */
+function ownFolder(path: string | undefined): string | undefined {
   try {
     if (!path) return undefined;
-    accessSync(path, constants.W_OK);
-    return resolve(path);
+    const folder = realpathSync(path);
+    const { uid, mode } = statSync(folder);
+    const isOwn = uid === process.getuid?.() && (mode & constants.S_IWOTH) === 0;
+    accessSync(folder, constants.W_OK);
+    return isOwn ? folder : undefined;
   } catch {
-    return undefined; // another user's
+    return undefined; // missing, or on a read-only disk
   }
 }
 

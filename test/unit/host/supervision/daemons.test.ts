@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -26,6 +26,13 @@ const daemonOf = (title: string): Daemon => ({
   ...{ installation, title, home, command: ["node"], folder: join(home, title), env: {} },
   ...{ stateFile: join(home, title, "state.json"), programVersion: "1", compiledMarker: join(home, "compiled") },
 });
+
+/** Of another user, in a test as root. */
+function foreignFolder(parent: string): string {
+  const folder = mkdtempSync(join(parent, "foreign-"));
+  chownSync(folder, 65_534, 65_534);
+  return folder;
+}
 
 describe("service managers distinguish an installation's daemons, and the scheduler keeps its name", () => {
   it.each([
@@ -75,8 +82,12 @@ describe("a daemon", () => {
     expect([marker("/g", "v1"), marker("/f", "with other settings", { code })]).toEqual([first, first]);
     const others = [marker("/f", "v2"), marker("/f", "v1", { main: "web/forwarding/program/main" })];
     expect(new Set([first, ...others]).size).toBe(3);
-    // Without a cache of setup's, as in others' programs, or with one that can't be written.
-    for (const cache of ["", join(home, "missing")])
+    // Without a cache of setup's, as in others' programs, or with one that another user could fill with code.
+    const open = join(home, "open");
+    mkdirSync(open);
+    chmodSync(open, 0o1777);
+    const foreign = process.getuid?.() === 0 ? [foreignFolder(home)] : ["/tmp"];
+    for (const cache of ["", join(home, "missing"), open, ...foreign])
       expect(dirname(marker("/f", "v1", { code }, cache))).toBe("/nodes/compiled/daemons");
   });
 
