@@ -1,5 +1,7 @@
 // @ts-check
 import {
+  accessSync,
+  constants,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -32,9 +34,8 @@ const RETRY_MILLISECONDS = 500;
  * @returns {Promise<T>}
  */
 export async function withLock(name, work, { what = "another setup on this cache" } = {}) {
-  const folder = join(cacheFolder(), "locks");
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, name);
+  mkdirSync(locksFolder(), { recursive: true });
+  const file = join(locksFolder(), name);
   if (!tryLock(file)) await step(`Waiting for ${what} (${holder(file)})`, () => waitFor(file));
   const heartbeat = setInterval(() => touch(file), HEARTBEAT_SECONDS * 1000);
   heartbeat.unref();
@@ -44,6 +45,21 @@ export async function withLock(name, work, { what = "another setup on this cache
     clearInterval(heartbeat);
     rmSync(file, { force: true });
   }
+}
+
+/** Whether this user can take a lock: not with a cache that belongs to another one, or that is on a read-only disk. */
+export function canLock() {
+  try {
+    mkdirSync(locksFolder(), { recursive: true });
+    accessSync(locksFolder(), constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function locksFolder() {
+  return join(cacheFolder(), "locks");
 }
 
 /** @param {string} file */

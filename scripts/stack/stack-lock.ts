@@ -1,12 +1,14 @@
 import { keyOf } from "../setup/cache.mjs";
-import { withLock } from "../setup/lock.mjs";
-import { backendOf, type Stack } from "./stack.ts";
+import { canLock, withLock } from "../setup/lock.mjs";
+import { identityOfStack, type Stack } from "./stack.ts";
 
 /**
  * Runs `work` while no other command of ours on this machine changes the stack. Pulumi's own lock makes the second `up`
- * fail, after the fleet file was edited for it.
+ * fail, after the fleet file was edited for it. Only that lock remains with a cache that this user may only read.
  */
 export function withStackLock<Result>(stack: Stack, work: () => Promise<Result>): Promise<Result> {
-  const name = `stack-${keyOf({ texts: [backendOf(stack), stack.name] })}`;
-  return withLock(name, work, { what: "another command that changes this stack" });
+  if (!canLock()) return work();
+  const { backend, project, stack: name } = identityOfStack(stack);
+  const key = keyOf({ texts: [backend, project, name] });
+  return withLock(`stack-${key}`, work, { what: "another command that changes this stack" });
 }
