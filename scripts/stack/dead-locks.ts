@@ -25,9 +25,18 @@ export function clearDeadLocks(backendFolder: string): void {
 function isDead(path: string): boolean {
   try {
     const lock = lockFile.parse(JSON.parse(readFileSync(path, "utf8")));
-    return lock.hostname === hostname() && !isAlive(lock.pid);
+    return lock.hostname === hostname() && !(isAlive(lock.pid) && mayBePulumi(lock.pid));
   } catch {
     // Already removed, or not ours to decide: Pulumi itself reports a lock that remains.
     return false;
+  }
+}
+
+/** After a restart of the machine or of a container, another program soon has the process id of a dead holder. */
+function mayBePulumi(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").includes("pulumi");
+  } catch {
+    return true; // not on Linux
   }
 }

@@ -1,4 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -6,6 +8,7 @@ import { clearDeadLocks } from "../../../../scripts/stack/dead-locks.ts";
 
 /** No process has it: Linux's and macOS's largest are far below. */
 const deadPid = 2 ** 30;
+const isLinux = process.platform === "linux";
 
 describe("clearDeadLocks", () => {
   let backend: string;
@@ -20,7 +23,7 @@ describe("clearDeadLocks", () => {
 
   it.each([
     ["of a process of this machine that is no more", { pid: deadPid, hostname: hostname() }, false],
-    ["of a process that lives", { pid: process.pid, hostname: hostname() }, true],
+    ["of a process of another program that has its id by now", { pid: process.pid, hostname: hostname() }, !isLinux],
     ["of another machine", { pid: deadPid, hostname: `${hostname()}-2` }, true],
     ["that it can't read", { holder: "somebody" }, true],
   ])("a lock %s", (_whose, content, stays) => {
@@ -29,6 +32,22 @@ describe("clearDeadLocks", () => {
     clearDeadLocks(backend);
     expect(existsSync(lock)).toBe(stays);
     expect(existsSync(`${lock}.attrs`)).toBe(stays);
+  });
+
+  it("a lock of a pulumi that lives stays", async () => {
+    // Linux names a process after the file that was started.
+    const program = join(backend, "pulumi");
+    symlinkSync("/bin/sleep", program);
+    const child = spawn(program, ["60"], { stdio: "ignore" });
+    try {
+      await once(child, "spawn");
+      writeFileSync(lock, JSON.stringify({ pid: child.pid, hostname: hostname() }));
+      clearDeadLocks(backend);
+      expect(existsSync(lock)).toBe(true);
+    } finally {
+      child.kill("SIGKILL");
+      await once(child, "close");
+    }
   });
 
   it("does nothing if there is no backend yet", () => {
