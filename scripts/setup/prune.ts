@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, rmSync, type Stats, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { lstatSync, readdirSync, readFileSync, rmSync, type Stats, statSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { cacheFolder } from "./cache.mjs";
 import { isComplete, removeInstalled } from "./install.mjs";
 import { say } from "./progress.mjs";
@@ -60,7 +60,7 @@ function homeIn(record: string): string {
  */
 function pruneCompiled(most: number): number {
   const folder = join(cacheFolder(), "node-compile-cache");
-  const entries = namesIn(folder).flatMap((name) => (/^v\d/.test(name) ? entriesBelow(join(folder, name)) : []));
+  const entries = entriesBelow(folder).filter(({ path }) => /^v\d/.test(relative(folder, path)));
   let left = entries.reduce((sum, { size }) => sum + size, 0);
   if (left <= most) return 0;
   const before = left;
@@ -83,23 +83,23 @@ interface Entry {
   readonly usedAt: number;
 }
 
-/** The files below a folder. Other processes may remove some meanwhile. */
+/**
+ * The files below a folder, but not those that symlinks lead to, as Node's recursive `readdirSync` would list. Other
+ * processes may remove some meanwhile.
+ */
 function entriesBelow(folder: string): Entry[] {
-  return readNames(folder, { recursive: true }).flatMap((name) => {
+  return namesIn(folder).flatMap((name) => {
     const path = join(folder, name);
-    const found = statOf(path);
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) return entriesBelow(path);
     if (found === undefined || !found.isFile()) return [];
     return [{ path, size: found.blocks * 512, usedAt: Math.max(found.atimeMs, found.mtimeMs) }];
   });
 }
 
 function namesIn(folder: string): string[] {
-  return readNames(folder, {});
-}
-
-function readNames(folder: string, options: { recursive?: boolean }): string[] {
   try {
-    return readdirSync(folder, { ...options, encoding: "utf8" });
+    return readdirSync(folder);
   } catch {
     return [];
   }

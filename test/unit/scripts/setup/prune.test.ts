@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { pruneCache } from "../../../../scripts/setup/prune.ts";
@@ -70,10 +79,14 @@ test("of compiled code, what was not used for the longest time is removed beyond
   const files = [entry("newest", 1), read, entry("new", 20), entry("old", 50), entry("oldest", 60, "v22.1.0-x64")];
   const foreign = write("node-compile-cache/note", "x".repeat(100_000), { hoursAgo: 100 });
   const marker = write("node-compile-cache/daemons/0123456789abcdef", "", { hoursAgo: 1 });
+  // A file elsewhere that a link in the cache leads to.
+  const elsewhere = write("../elsewhere/oldest", "x".repeat(100_000), { hoursAgo: 100 });
+  symlinkSync(dirname(elsewhere), join(dirname(read), "link"));
+  symlinkSync(dirname(elsewhere), join(dirname(foreign), "v24.1.0-link"));
   const left = () => files.filter(existsSync).map((file) => basename(file));
   await pruneCache({ most: 600_000 });
   expect([left().length, existsSync(marker)]).toEqual([5, true]);
   await pruneCache({ most: 450_000 });
   expect(left()).toEqual(["newest", "read-today", "new"]);
-  expect([existsSync(foreign), existsSync(marker)]).toEqual([true, false]);
+  expect([existsSync(foreign), existsSync(marker), existsSync(elsewhere)]).toEqual([true, false, true]);
 });
