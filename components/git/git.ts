@@ -21,14 +21,14 @@ export class GitError extends Error {
 const timeoutMs = { local: 60_000, network: 900_000 };
 
 export interface Git {
-  /** @returns git's stdout @throws GitError */
-  run(args: readonly string[], how?: "local" | "network"): Promise<string>;
+  /** @param input git's stdin @returns git's stdout @throws GitError */
+  run(args: readonly string[], how?: "local" | "network", input?: string): Promise<string>;
 }
 
 /** @param env the environment of git and of the helpers that it starts */
 export function gitIn(folder: string, env: Readonly<Record<string, string>>): Git {
   return {
-    run: (args, how = "local") =>
+    run: (args, how = "local", input = "") =>
       new Promise((resolve, reject) => {
         const options = {
           cwd: folder,
@@ -36,10 +36,12 @@ export function gitIn(folder: string, env: Readonly<Record<string, string>>): Gi
           timeout: timeoutMs[how],
           maxBuffer: 64 * 1024 * 1024,
         };
-        execFile("git", args, options, (error, stdout, stderr) => {
+        const child = execFile("git", args, options, (error, stdout, stderr) => {
           if (error === null) resolve(stdout);
           else reject(new GitError(`git ${args[0]}: ${gitReason(stderr) ?? error.message}`, stderr));
         });
+        // A git that ends before it has read everything is reported by its exit status.
+        child.stdin?.on("error", () => {}).end(input);
       }),
   };
 }
@@ -63,6 +65,28 @@ export function branchExists(git: Git, branch: string): Promise<boolean> {
 export async function commitOf(git: Git, name: string): Promise<string | undefined> {
   try {
     return (await git.run(["rev-parse", "--quiet", "--verify", `${name}^{commit}`])).trim();
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The ids of objects, in one git process; undefined for a name that does not exist.
+ * @param names without line breaks: `HEAD^{commit}`, `main^{tree}`
+ * @throws GitError
+ */
+export async function objectIds(git: Git, names: readonly string[]): Promise<(string | undefined)[]> {
+  const lines = (await git.run(["cat-file", "--batch-check=%(objectname)"], "local", `${names.join("\n")}\n`)).split(
+    "\n",
+  );
+  return names.map((_, index) => /^[0-9a-f]{40,64}$/.exec(lines[index] ?? "")?.[0]);
+}
+
+/** The best common ancestor of two commits: one of them, if the other one contains it; undefined if they have none. */
+export async function mergeBase(git: Git, one: string, other: string): Promise<string | undefined> {
+  try {
+    return (await git.run(["merge-base", one, other])).trim();
   } catch (error) {
     if (error instanceof GitError) return undefined;
     throw error;
@@ -100,7 +124,11 @@ export async function countUncommitted(
 
 /** The committer for an agent on a machine where git has no identity; empty if git has one. */
 export async function fallbackIdentity(git: Git, changeling: string): Promise<Record<string, string>> {
-  if (await succeeds(git, ["config", "user.email"])) return {};
+  return (await succeeds(git, ["config", "user.email"])) ? {} : identityOf(changeling);
+}
+
+/** The committer for an agent on a machine where git has no identity. */
+export function identityOf(changeling: string): Record<string, string> {
   const name = `${changeling} (changeling)`;
   const email = `${changeling}@changelings.invalid`;
   return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };

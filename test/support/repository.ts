@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fillOnce } from "./made-once.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -25,13 +26,32 @@ export const noMaintenance = {
   ...{ GIT_CONFIG_KEY_1: "receive.autogc", GIT_CONFIG_VALUE_1: "false" },
 };
 
+/** The content of repositories that are copies of one that is made once per test run. */
+export interface Content {
+  /** Distinguishes it from other contents. */
+  readonly name: string;
+  /** Adds it to an empty repository. */
+  make(repository: Repository): void;
+}
+
+/** The commit that is checked out. git is only started if it has packed the branch's ref. */
+export function headOf(folder: string): string {
+  const head = readFileSync(join(folder, ".git", "HEAD"), "utf8").trim();
+  const ref = join(folder, ".git", head.replace(/^ref: /, ""));
+  if (/^[0-9a-f]{40}$/.test(head)) return head;
+  if (existsSync(ref)) return readFileSync(ref, "utf8").trim();
+  const { status, stdout } = spawnSync("git", ["-C", folder, "rev-parse", "--verify", "HEAD"], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${folder} has no commit`);
+  return stdout.trim();
+}
+
 /** A git repository in a temporary folder, isolated from other git settings. */
 export class Repository {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
 
   /** @param origin is cloned with these options, or copied, instead of creating an empty repository */
-  constructor(origin?: string | Repository, ...options: string[]) {
+  constructor(origin?: string | Repository | Content, ...options: string[]) {
     const home = mkdtempSync(join(tmpdir(), "repository-"));
     this.folder = join(home, "repo");
     this.env = {
@@ -40,7 +60,8 @@ export class Repository {
     };
     mkdirSync(this.folder);
     if (origin instanceof Repository) cpSync(origin.folder, this.folder, { recursive: true });
-    else if (origin === undefined) this.git("init", "--quiet", "--initial-branch=main");
+    else if (origin === undefined) fillEmpty(this.folder, this.env);
+    else if (typeof origin === "object") fillOnce(this.folder, origin.name, (folder) => fill(folder, origin));
     else this.git("clone", "--quiet", ...options, `file://${origin}`, ".");
   }
 
@@ -84,4 +105,20 @@ export class Repository {
     if (ended.error !== undefined) throw ended.error;
     return { code: ended.status, stdout: ended.stdout, stderr: ended.stderr };
   }
+}
+
+/** Makes a folder an empty repository, without the samples of hooks, which are most of what git copies. */
+export function fillEmpty(path: string, env: NodeJS.ProcessEnv): void {
+  fillOnce(path, "empty-repository", (folder) => {
+    const init = ["init", "--quiet", "--template=", "--initial-branch=main"];
+    const { status, stderr } = spawnSync("git", init, { cwd: folder, env, encoding: "utf8" });
+    if (status !== 0) throw new Error(stderr);
+    for (const name of ["hooks", "info"]) mkdirSync(join(folder, ".git", name));
+  });
+}
+
+function fill(folder: string, content: Content): void {
+  using made = new Repository();
+  content.make(made);
+  cpSync(made.folder, folder, { recursive: true });
 }

@@ -9,11 +9,17 @@ import { type AgentSettings, agentSettings } from "../../components/web/agent/se
 import type { WebSpec } from "../../components/web/agent/spec.ts";
 import type { Merged } from "../../components/web/repo/merge.ts";
 import { prepareRepo } from "../../components/web/repo/repo.ts";
-import { type Files, Repository } from "./repository.ts";
+import { type Files, headOf, Repository } from "./repository.ts";
 import { webSpecOf } from "./web-spec.ts";
 
 const entrypoint = '[create_templates.entrypoint]\ntype = "elena-code"\n';
 const past = { author: "Somebody", at: "2026-11-21T12:00:00+00:00" };
+
+const first: Files = {
+  ".mngr/settings.toml": entrypoint,
+  "page.txt": "1\n2\n3\n4\n5\n6\n7\n",
+  "other.txt": "other\n",
+};
 
 /** The repo of a web agent, not created yet, and its source. Both are new for each test. */
 export class WebRepoLab {
@@ -27,12 +33,7 @@ export class WebRepoLab {
     beforeEach(() => {
       this.home = mkdtempSync(join(tmpdir(), "web-repo-"));
       this.repo = join(this.home, "agent");
-      this.source = new Repository();
-      this.sourceCommits({
-        ".mngr/settings.toml": entrypoint,
-        "page.txt": "1\n2\n3\n4\n5\n6\n7\n",
-        "other.txt": "other\n",
-      });
+      this.source = new Repository({ name: "web-repo-lab", make: (repository) => repository.commit(first, past) });
       this.moves = [];
     });
     afterEach(() => {
@@ -59,6 +60,17 @@ export class WebRepoLab {
     return prepareRepo(this.repo, this.spec(more), { env: this.environment, token: undefined, onMove });
   }
 
+  /** @returns the git commands that a repeated `prepare` starts */
+  async commandsOf(more?: Partial<WebSpec>): Promise<string[]> {
+    const events = join(this.home, "git-events");
+    const env = { ...this.environment, GIT_TRACE2_EVENT: events };
+    await prepareRepo(this.repo, this.spec(more), { env, token: undefined, onMove: () => {} });
+    const starts = readFileSync(events, "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"event":"start"'));
+    return starts.flatMap((line) => /"argv":\["git","([^"]+)"/.exec(line)?.[1] ?? []);
+  }
+
   /** The settings that mngr would receive for its agent. */
   settings(more?: Partial<WebSpec>): Promise<AgentSettings> {
     return agentSettings(gitIn(this.repo, this.environment), "HEAD", this.spec(more));
@@ -70,8 +82,8 @@ export class WebRepoLab {
     return (await promisify(execFile)("git", ["-c", "user.name=E", "-c", "user.email=e@x", ...args], options)).stdout;
   }
 
-  async head(): Promise<string> {
-    return (await this.git("rev-parse", "HEAD")).trim();
+  head(): string {
+    return headOf(this.repo);
   }
 
   read(file: string): string {

@@ -31,8 +31,12 @@ export interface AgentSettings {
  */
 export async function agentSettings(git: Git, commit: string, spec: WebSpec): Promise<AgentSettings> {
   const found = await textsAt(git, commit, [...settingsFiles, olderFile]);
-  const at = (await commitOf(git, commit))?.slice(0, 12) ?? commit;
-  return settingsOf(found, spec, at);
+  try {
+    return settingsOf(found, spec, commit);
+  } catch {
+    // Only an error names the commit, so git is only asked for it then.
+    return settingsOf(found, spec, (await commitOf(git, commit))?.slice(0, 12) ?? commit);
+  }
 }
 
 /**

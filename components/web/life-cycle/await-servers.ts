@@ -12,10 +12,10 @@ export const startNote = "changelings-start";
 
 /** POSIX sh that runs while the agent is provisioned: writes its settings (spec 001) and the sizes of those files. */
 export const prepareCommand = [
-  'settings="$MNGR_AGENT_STATE_DIR/settings.toml"; rm -f "$settings";',
+  'settings="$MNGR_AGENT_STATE_DIR/settings.toml"; { [ ! -e "$settings" ] && [ ! -L "$settings" ]; } || rm -f "$settings";',
   'if [ -f .changelings/settings.toml ]; then cp .changelings/settings.toml "$settings" || exit 1; fi;',
   'cd "$MNGR_AGENT_STATE_DIR" || exit 1;',
-  `for file in ${files}; do cat "$file" 2>/dev/null | wc -c; done >${startNote}`,
+  `for file in ${files}; do { [ -f "$file" ] && wc -c <"$file"; } 2>/dev/null || echo 0; done >${startNote}`,
 ].join(" ");
 
 /** POSIX sh for `mngr exec` on another machine: waits for a registration since the start, and prints what was registered. */

@@ -1,6 +1,16 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { commitOf, fallbackIdentity, type Git, gitIn, succeeds } from "../../git/git.ts";
+import { commitOf, fallbackIdentity, type Git, gitIn } from "../../git/git.ts";
+import { settingsFile } from "../../git/settings-file.ts";
 
 /** The repository on an agent's volume does not have the layout that git creates. */
 class NotAdopted extends Error {}
@@ -73,24 +83,42 @@ async function uncommittedOf(
   const to = join(repo, ".git");
   const from = join(taken, ".git");
   const git = gitIn(repo, env);
-  // These must match the volume's file system. Otherwise, every file would show as changed.
-  for (const key of ["core.filemode", "core.symlinks"]) {
-    if (!isFile(join(from, "config"))) continue;
-    const args = ["config", "--file", join(from, "config"), "--no-includes", "--type=bool", key];
-    const value = await git.run(args).catch(() => "");
-    if (value !== "") await git.run(["config", key, value.trim()]);
-  }
+  await adoptFileSystem(git, join(from, "config"), join(to, "config"));
   if (isFile(join(from, "index"))) renameSync(join(from, "index"), join(to, "index"));
   // Nested repositories, including submodules: git would use their own settings in them.
   removeRepositories(taken);
-  const over = gitIn(taken, { ...env, GIT_DIR: to, GIT_WORK_TREE: taken, ...(await fallbackIdentity(git, name)) });
-  const status = ["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"];
-  if (!(await succeeds(over, status))) await over.run(["read-tree", "HEAD"]);
+  const overEnv = { ...env, GIT_DIR: to, GIT_WORK_TREE: taken };
+  const over = gitIn(taken, overEnv);
   // This also refreshes the index with the files' times here; otherwise `stash` would fail on them.
-  const changed = await over.run(status);
-  const commit = changed === "" ? "" : (await over.run(["stash", "create"])).trim();
+  const status = () => over.run(["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"]);
+  const changed = await status().catch(async () => {
+    await over.run(["read-tree", "HEAD"]);
+    return await status();
+  });
+  const stash = async () =>
+    gitIn(taken, { ...overEnv, ...(await fallbackIdentity(git, name)) }).run(["stash", "create"]);
+  const commit = changed === "" ? "" : (await stash()).trim();
   rmSync(join(to, "index"), { force: true });
   return commit === "" ? undefined : commit;
+}
+
+/**
+ * The settings that must match the volume's file system. Otherwise, every file would show as changed.
+ * @param from the agent's settings, of which only these are taken
+ */
+async function adoptFileSystem(git: Git, from: string, to: string): Promise<void> {
+  if (!isFile(from)) return;
+  const only = ["--file", from, "--no-includes", "--type=bool"];
+  const listed = await git
+    .run(["config", ...only, "-z", "--get-regexp", "^core\\.(filemode|symlinks)$"])
+    .catch(() => "");
+  const values = new Map(
+    listed.split("\0").flatMap((each) => {
+      const [, key, value] = /^core\.(filemode|symlinks)\n(true|false)$/.exec(each) ?? [];
+      return key === undefined || value === undefined ? [] : [[key, value] as const];
+    }),
+  );
+  if (values.size > 0) appendFileSync(to, settingsFile([{ section: "core", values: Object.fromEntries(values) }]));
 }
 
 function removeRepositories(folder: string): void {

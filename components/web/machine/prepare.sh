@@ -7,24 +7,29 @@
 #   hook      the post-commit hook that pushes
 #   keys      the public keys of the user's machines, one per line
 set -e
-text() { printf %s "$1" | base64 -d; }
+text() { [ -z "$1" ] || printf %s "$1" | base64 -d; }
 settings=.changelings/settings.toml
 # shellcheck disable=SC2016 # not for the shell to expand
 sign='written by `pulumi up`'
+# Each start of git takes milliseconds, and most repos have no such remote.
+is_linked() {
+  while read -r line; do case $line in *changelings*) return 0 ;; esac done <.git/config
+  return 1
+}
 mkdir -p "$CHANGELING_MEMORY" .git/hooks .git/info
 
 if [ -n "$1" ]; then
   mkdir -p .changelings
   text "$1" >"$settings"
   grep -qxF "/$settings" .git/info/exclude 2>/dev/null || echo "/$settings" >>.git/info/exclude
-elif head -n 1 "$settings" 2>/dev/null | grep -qi "$sign"; then
+elif [ -e "$settings" ] && head -n 1 "$settings" 2>/dev/null | grep -qi "$sign"; then
   rm "$settings"
 fi
 
 hook=.git/hooks/post-commit
 if [ ! -e "$hook" ] || grep -q "$sign" "$hook"; then
   rm -f "$hook"
-  git remote remove changelings 2>/dev/null || true
+  ! is_linked || git remote remove changelings 2>/dev/null || true
   if [ -n "$2" ]; then
     git config remote.changelings.url "$(text "$2")"
     git config changelings.branch "$(text "$3")"

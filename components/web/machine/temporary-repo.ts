@@ -30,10 +30,11 @@ export async function withTemporaryRepo<Result>(use: (repo: string) => Promise<R
 /** Fetches the agent's repo from its running machine into the temporary repo. */
 export async function fetchRepo(repo: string, { branch }: WebSpec, ssh: SshAccess, { env }: MachineWeb): Promise<void> {
   const git = await emptyRepo(repo, env);
-  const fetch = ["fetch", "--quiet", "--no-tags", remoteOf(ssh), ...everything, "+HEAD:refs/changelings/head"];
+  // FETCH_HEAD is the first of these.
+  const refs = ["HEAD", ...everything];
+  const fetch = ["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", remoteOf(ssh), ...refs];
   await gitOver(repo, ssh, isolated(env)).run(fetch, "network");
-  await git.run(["checkout", "--quiet", "-B", branch, "refs/changelings/head"]);
-  await git.run(["update-ref", "-d", "refs/changelings/head"]);
+  await git.run(["checkout", "--quiet", "-B", branch, "FETCH_HEAD"]);
 }
 
 /**

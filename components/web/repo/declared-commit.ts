@@ -2,28 +2,35 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeF
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { stockWebType } from "../../../changelings/stock-web.ts";
-import { commitOf, type Git, gitIn, isAncestor } from "../../git/git.ts";
+import { gitIn, isAncestor } from "../../git/git.ts";
 import type { WebSpec } from "../agent/spec.ts";
 
 /** The last declared commit. Pushes don't include this ref. */
-const declaredRef = "refs/changelings/declared";
+export const declaredRef = "refs/changelings/declared";
+
+/** What a declared commit is created from. Ids of 40 hexadecimal digits. */
+export interface DeclaredFrom {
+  /** The source's commit; undefined if there is no source. */
+  readonly tip: string | undefined;
+  /** The last declared commit, and its tree; undefined if there is none. */
+  readonly last: string | undefined;
+  readonly lastTree: string | undefined;
+}
 
 /**
  * Creates the commit with the declared content: the source's commit with the added paths on top, or, without a source,
  * the stock type's files and the create template. The agent's branch starts from it, and updates merge it. Each
  * declared commit has the previous one as its parent, so that the merge keeps the agent's changes.
  *
- * @param tip the source's commit; undefined if there is no source
  * @param env what git may see, including the committer
  */
 export async function declaredCommit(
   repo: string,
   spec: WebSpec,
-  tip: string | undefined,
+  { tip, last, lastTree }: DeclaredFrom,
   env: Readonly<Record<string, string>>,
 ): Promise<string> {
   const git = gitIn(repo, env);
-  const last = await commitOf(git, declaredRef);
   const scratch = mkdtempSync(join(tmpdir(), "changelings-declared-"));
   try {
     const files = join(scratch, "files");
@@ -32,7 +39,8 @@ export async function declaredCommit(
     for (const { from, to } of spec.addPaths) stage(files, from, to);
     if (tip !== undefined && last === undefined && readdirSync(files).length === 0) return tip;
     const tree = await treeOf(repo, files, tip, { ...env, GIT_INDEX_FILE: join(scratch, "index") });
-    if (last !== undefined && (await isThere(git, last, tree, tip))) return last;
+    if (last !== undefined && lastTree === tree && (tip === undefined || (await isAncestor(git, tip, last))))
+      return last;
     const parents = [last, tip].flatMap((parent) => (parent === undefined ? [] : ["-p", parent]));
     const made = await git.run(["commit-tree", tree, ...parents, "-m", messageOf(spec, tip)]);
     await git.run(["update-ref", declaredRef, made.trim()]);
@@ -40,11 +48,6 @@ export async function declaredCommit(
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-async function isThere(git: Git, last: string, tree: string, tip: string | undefined): Promise<boolean> {
-  const lastTree = (await git.run(["rev-parse", `${last}^{tree}`])).trim();
-  return lastTree === tree && (tip === undefined || (await isAncestor(git, tip, last)));
 }
 
 /** The tip's tree, or an empty one, with the files on top. */

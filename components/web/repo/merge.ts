@@ -1,5 +1,6 @@
-import { rmSync } from "node:fs";
-import { commitOf, type Git, GitError, gitIn, isAncestor } from "../../git/git.ts";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { commitOf, type Git, GitError, gitIn, mergeBase } from "../../git/git.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { quoted } from "../../lib/shell-command.ts";
 
@@ -22,6 +23,10 @@ export function sinceLastStart({ merged }: { readonly merged?: Merged | undefine
 export interface MergeOptions {
   /** What git may see, including the committer. */
   readonly env: Readonly<Record<string, string>>;
+  /** The commit that was last seen as the branch's; undefined if it had none. */
+  readonly head: string | undefined;
+  /** Whether the repository was just created, with nothing in it. */
+  readonly isNew: boolean;
   /** Called with the merge commit before the branch is moved; if it throws, the branch is not moved. */
   readonly accept: (commit: string) => Promise<void>;
   /** Called before the branch is moved. */
@@ -41,19 +46,20 @@ const quiet = { LC_ALL: "C" };
  */
 export async function mergeInto(repo: string, theirs: string, options: MergeOptions): Promise<Merged> {
   const git = gitIn(repo, { ...options.env, ...quiet });
+  let before = options.head;
   for (let attempt = 1; ; attempt++) {
-    const before = await commitOf(git, "HEAD");
     if (before === undefined) {
       await options.accept(theirs);
-      await git.run(["merge", "--quiet", "--ff-only", theirs]);
+      // `merge` starts two more processes here, but overwrites nothing.
+      await git.run(options.isNew ? ["reset", "--quiet", "--hard", theirs] : ["merge", "--quiet", "--ff-only", theirs]);
       return { before: theirs, after: theirs };
     }
-    if (await isAncestor(git, theirs, before)) {
+    const base = await mergeBase(git, before, theirs);
+    if (base === theirs) {
       await options.accept(before);
       return { before, after: before };
     }
-    const isBehind = await isAncestor(git, before, theirs);
-    const merged = { before, after: isBehind ? theirs : await mergedAside(repo, before, theirs, options) };
+    const merged = { before, after: base === before ? theirs : await mergedAside(repo, before, theirs, options) };
     await options.accept(merged.after);
     await options.onMove(merged);
     try {
@@ -61,10 +67,15 @@ export async function mergeInto(repo: string, theirs: string, options: MergeOpti
       return merged;
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
-      const hasMoved = (await commitOf(git, "HEAD")) !== before;
-      if (!hasMoved || attempt === attempts) throw refusedByLocalChanges(repo, error);
+      const now = await commitOf(git, "HEAD");
+      if (now === before || attempt === attempts) throw refusedByLocalChanges(repo, error);
+      before = now;
     }
   }
+}
+
+function asideOf(repo: string): string {
+  return `${repo}.merge`;
 }
 
 /**
@@ -72,9 +83,9 @@ export async function mergeInto(repo: string, theirs: string, options: MergeOpti
  * @returns the merge commit
  */
 async function mergedAside(repo: string, ours: string, theirs: string, { env }: MergeOptions): Promise<string> {
-  const aside = `${repo}.merge`;
+  const aside = asideOf(repo);
   const git = gitIn(repo, { ...env, ...quiet });
-  await removeAside(git, aside);
+  await removeAside(git, repo);
   try {
     await git.run(["worktree", "add", "--quiet", "--detach", aside, ours]);
     const inAside = gitIn(aside, { ...env, ...quiet });
@@ -88,13 +99,14 @@ async function mergedAside(repo: string, ours: string, theirs: string, { env }: 
     if (merged === undefined) throw new GitError(`${aside} has no commit`);
     return merged;
   } finally {
-    await removeAside(git, aside);
+    await removeAside(git, repo);
   }
 }
 
-async function removeAside(git: Git, aside: string): Promise<void> {
-  rmSync(aside, { recursive: true, force: true });
-  await git.run(["worktree", "prune"]);
+async function removeAside(git: Git, repo: string): Promise<void> {
+  rmSync(asideOf(repo), { recursive: true, force: true });
+  // Otherwise git knows no work tree but the main one.
+  if (existsSync(join(repo, ".git", "worktrees"))) await git.run(["worktree", "prune"]);
 }
 
 async function conflict(repo: string, git: Git, theirs: string, error: GitError): Promise<MergeRefused> {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { gitCredentials } from "../../git/credentials.ts";
 import { GitError, gitIn, succeeds } from "../../git/git.ts";
 import { shownRepo } from "../../git/repo-name.ts";
+import { setSettings, settingsIn } from "../../git/settings.ts";
 import { readTextIfAny } from "../../host/files.ts";
 import type { WebSpec } from "../agent/spec.ts";
 
@@ -31,12 +32,15 @@ export async function linkRemote(repo: string, { name, remote }: WebSpec, option
   const isOurs = found?.includes(sign) ?? false;
   if (remote === undefined) {
     if (isOurs) rmSync(hook);
-    if (await succeeds(git, ["config", `remote.${remoteName}.url`])) await git.run(["remote", "remove", remoteName]);
+    // Most repos never had the remote; its name is in this file if they did.
+    const mayExist = readTextIfAny(join(repo, ".git", "config"))?.includes(remoteName) ?? false;
+    if (mayExist && (await succeeds(git, ["config", `remote.${remoteName}.url`])))
+      await git.run(["remote", "remove", remoteName]);
     return;
   }
   const branch = `changelings/${name}`;
-  await git.run(["config", `remote.${remoteName}.url`, remote]);
-  await git.run(["config", "changelings.branch", branch]);
+  const wanted = { [`remote.${remoteName}.url`]: remote, "changelings.branch": branch };
+  await setSettings(git, wanted, await settingsIn(git, Object.keys(wanted)));
   if (found === undefined || isOurs) {
     mkdirSync(dirname(hook), { recursive: true });
     copyFileSync(ourHook, hook);

@@ -1,16 +1,18 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { appendFileSync, chmodSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { gitCredentials } from "../../git/credentials.ts";
-import { commitOf, fallbackIdentity, type Git, gitIn } from "../../git/git.ts";
+import { type Git, gitIn, identityOf, objectIds } from "../../git/git.ts";
 import { shownRepo } from "../../git/repo-name.ts";
+import { type Setting, setSettings, settingsIn } from "../../git/settings.ts";
+import { settingsFile as gitSettings } from "../../git/settings-file.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { agentSettings } from "../agent/settings.ts";
 import type { WebSpec } from "../agent/spec.ts";
-import { declaredCommit } from "./declared-commit.ts";
+import { type DeclaredFrom, declaredCommit, declaredRef } from "./declared-commit.ts";
 import { type Merged, type MergeOptions, MergeRefused, mergeInto } from "./merge.ts";
 import { settingsFile } from "./repo-files.ts";
 
-export interface RepoOptions extends Omit<MergeOptions, "accept"> {
+export interface RepoOptions extends Omit<MergeOptions, "accept" | "head" | "isNew"> {
   /** For github.com; passed only through git's environment. */
   readonly token: string | undefined;
 }
@@ -23,47 +25,83 @@ export interface RepoOptions extends Omit<MergeOptions, "accept"> {
  * is unchanged then
  */
 export async function prepareRepo(repo: string, spec: WebSpec, options: RepoOptions): Promise<Merged> {
-  if (existsSync(repo)) return merged(repo, spec, options);
+  if (existsSync(repo)) return merged(repo, spec, options, false);
   const unfinished = `${repo}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(dirname(repo), { recursive: true, mode: 0o700 });
   mkdirSync(unfinished, { mode: 0o700 });
   await gitIn(unfinished, options.env).run(["init", "--quiet", `--initial-branch=${spec.branch}`]);
-  const first = await merged(unfinished, spec, options);
+  const first = await merged(unfinished, spec, options, true);
   chmodSync(unfinished, 0o700);
   renameSync(unfinished, repo);
   return first;
 }
 
-async function merged(repo: string, spec: WebSpec, options: RepoOptions): Promise<Merged> {
+/** @param isNew whether the repo was just created here */
+async function merged(repo: string, spec: WebSpec, options: RepoOptions, isNew: boolean): Promise<Merged> {
   const git = gitIn(repo, options.env);
-  const env = { ...options.env, ...(await fallbackIdentity(git, spec.name)) };
-  const tip = spec.source === undefined ? undefined : await fetched(git, repo, spec, spec.source, options);
-  const declared = await declaredCommit(repo, spec, tip, env);
+  const origin =
+    spec.source === undefined ? undefined : { url: spec.source, fetch: "+refs/heads/*:refs/remotes/origin/*" };
+  const names = Object.keys(origin ?? {}).map((name) => `remote.origin.${name}`);
+  const found = await settingsIn(git, ["user.email", ...names]);
+  const env = { ...options.env, ...(found.some(({ name }) => name === "user.email") ? {} : identityOf(spec.name)) };
+  if (origin !== undefined) await setOrigin(repo, git, origin, found, isNew);
+  const { head, ...from } = await fetched(git, repo, spec, options, isNew);
+  const declared = await declaredCommit(repo, spec, from, env);
   if (spec.settings !== undefined) await refuseTrackedSettings(git, spec.name, declared);
   const accept = async (commit: string) => void (await agentSettings(git, commit, spec));
-  return mergeInto(repo, declared, { ...options, env, accept });
+  return mergeInto(repo, declared, { ...options, env, head, isNew, accept });
 }
 
-/** @returns the source's commit to deploy */
+async function setOrigin(
+  repo: string,
+  git: Git,
+  origin: Readonly<Record<"url" | "fetch", string>>,
+  found: readonly Setting[],
+  isNew: boolean,
+): Promise<void> {
+  const isSet = found.some(({ name }) => name.startsWith("remote.origin."));
+  // Each `git config` is a process.
+  if (isNew && !isSet)
+    appendFileSync(join(repo, ".git", "config"), gitSettings([{ section: "remote", of: "origin", values: origin }]));
+  else await setSettings(git, { "remote.origin.url": origin.url, "remote.origin.fetch": origin.fetch }, found);
+}
+
+/** The commits of a repo that its declaration is merged into. */
+interface Observed extends DeclaredFrom {
+  /** The agent's commit; undefined if there is none. */
+  readonly head: string | undefined;
+}
+
+const nothing: Observed = { head: undefined, tip: undefined, last: undefined, lastTree: undefined };
+
+/** Fetches the source's commit to deploy, unless the repo has it. */
 async function fetched(
   git: Git,
   repo: string,
-  { branch, commit }: WebSpec,
-  source: string,
+  spec: WebSpec,
   { env, token }: RepoOptions,
-): Promise<string> {
+  isNew: boolean,
+): Promise<Observed> {
+  const { source, branch, commit } = spec;
+  if (source === undefined) return isNew ? nothing : await observed(git, undefined);
   const remoteBranch = `refs/remotes/origin/${branch}`;
-  await git.run(["config", "remote.origin.url", source]);
-  await git.run(["config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"]);
-  if (commit !== undefined && (await commitOf(git, commit)) !== undefined) return commit;
+  const before = isNew || commit === undefined ? nothing : await observed(git, commit);
+  if (before.tip !== undefined) return before;
   const network = gitIn(repo, { ...env, ...gitCredentials(source, token) });
-  await network.run(["fetch", "--quiet", "origin", `+refs/heads/${branch}:${remoteBranch}`], "network");
-  const tip = await commitOf(git, commit ?? remoteBranch);
-  if (tip !== undefined) return tip;
+  const fetch = ["fetch", "--quiet", "--no-auto-maintenance", "origin", `+refs/heads/${branch}:${remoteBranch}`];
+  await network.run(fetch, "network");
+  const after = await observed(git, commit ?? remoteBranch);
+  if (after.tip !== undefined) return after;
   throw new Error(
     `${shownRepo(source)} no longer has commit ${commit}, because its branch ${branch} was rewritten; run again: ${upCommand()}`,
   );
+}
+
+async function observed(git: Git, tip: string | undefined): Promise<Observed> {
+  const commits = ["HEAD", declaredRef, ...(tip === undefined ? [] : [tip])].map((name) => `${name}^{commit}`);
+  const [lastTree, head, last, found] = await objectIds(git, [`${declaredRef}^{tree}`, ...commits]);
+  return { head, last, lastTree, tip: found };
 }
 
 async function refuseTrackedSettings(git: Git, name: string, declared: string): Promise<void> {

@@ -25,7 +25,7 @@ describe("added paths", () => {
     expect(lab.read("docs/style.md")).toBe("ONE\ntwo\nTHREE\n");
     expect(lab.read("other.txt")).toBe("second\n");
     expect(existsSync(join(lab.repo, "docs/folder"))).toBe(false);
-    const merged = await lab.head();
+    const merged = lab.head();
     expect(await lab.prepare({ addPaths: added("style.md") })).toEqual({ before: merged, after: merged });
   });
 

@@ -22,7 +22,7 @@ describe("the remote of an agent's commits", () => {
     await gitIn(lab.home, lab.environment).run(["init", "--quiet", "--bare", remote]);
     const there = async () => (await gitIn(remote, lab.environment).run(["rev-parse", "changelings/elena"])).trim();
     await link(remote);
-    expect(await there()).toBe(await lab.head());
+    expect(await there()).toBe(lab.head());
     const own = await lab.agentCommits({ "notes.txt": "mine\n" });
     await expect.poll(there, { timeout: 10_000 }).toBe(own);
     await link(undefined);

@@ -11,7 +11,7 @@ describe("a repo with a source", () => {
   it("contains the source's commit, tracks no remote branch, and is private", async () => {
     const tip = lab.source.git("rev-parse", "HEAD");
     expect(await lab.prepare({ commit: tip })).toEqual({ before: tip, after: tip });
-    expect(await lab.head()).toBe(tip);
+    expect(lab.head()).toBe(tip);
     expect((await lab.git("rev-parse", "--abbrev-ref", "HEAD")).trim()).toBe("main");
     expect((await lab.git("remote", "get-url", "origin")).trim()).toBe(lab.source.folder);
     await expect(lab.git("rev-parse", "--abbrev-ref", "@{upstream}")).rejects.toThrow("no upstream");
@@ -25,6 +25,13 @@ describe("a repo with a source", () => {
     expect(lab.read("page.txt")).toBe("new\n");
     rmSync(lab.source.folder, { recursive: true });
     await lab.prepare({ commit: first });
+  });
+
+  it("starts git five times if nothing has changed, because an update waits for each start", async () => {
+    const tip = lab.source.git("rev-parse", "HEAD");
+    await lab.prepare({ commit: tip });
+    const merging = ["merge-base", "ls-tree", "cat-file"];
+    expect(await lab.commandsOf({ commit: tip })).toEqual(["config", "cat-file", ...merging]);
   });
 
   it("is recreated after an interrupted creation", async () => {
@@ -50,7 +57,7 @@ describe("a repo with a source", () => {
     const own = await lab.agentCommits({ "page.txt": "1!\n2\n3\n4\n5\n6\n7\n" });
     lab.sourceCommits({ "page.txt": "1\n2\n3\n4\n5\n6\n7!\n" });
     const merged = await lab.prepare();
-    expect(merged).toEqual({ before: own, after: await lab.head() });
+    expect(merged).toEqual({ before: own, after: lab.head() });
     expect(lab.moves).toEqual([{ before: first, after: second }, merged]);
     expect(lab.read("page.txt")).toBe("1!\n2\n3\n4\n5\n6\n7!\n");
     expect((await lab.git("log", "-1", "--format=%an <%ae>")).trim()).toBe(
@@ -78,14 +85,14 @@ describe("a repo with a source", () => {
     ["that git does not know", "new.txt"],
   ])("refuses to overwrite an agent's %s file, and names the remedy", async (_what, file) => {
     await lab.prepare();
-    const before = await lab.head();
+    const before = lab.head();
     writeFileSync(join(lab.repo, file), "the agent's\n");
     lab.sourceCommits({ [file]: "the source's\n" });
     await expect(lab.prepare()).rejects.toThrow(
       `the new code would overwrite the agent's uncommitted changes in ${file}; commit them or ` +
         `stash them: git -C ${lab.repo} stash --include-untracked, then: pulumi up`,
     );
-    expect([await lab.head(), lab.read(file)]).toEqual([before, "the agent's\n"]);
+    expect([lab.head(), lab.read(file)]).toEqual([before, "the agent's\n"]);
   });
 
   it("rejects conflicts, names every file, and leaves the work tree unchanged", async () => {
@@ -97,13 +104,9 @@ describe("a repo with a source", () => {
       `the new code conflicts with the agent's own commits in other.txt, page.txt; merge it by hand: ` +
         `git -C ${lab.repo} merge ${theirs}, then: pulumi up`,
     );
-    expect([await lab.head(), lab.read("page.txt"), await lab.git("status", "--porcelain")]).toEqual([
-      own,
-      "mine\n",
-      "",
-    ]);
+    expect([lab.head(), lab.read("page.txt"), await lab.git("status", "--porcelain")]).toEqual([own, "mine\n", ""]);
     await lab.git("merge", "--quiet", "--strategy-option=ours", "--message", "By hand", theirs);
-    const merged = await lab.head();
+    const merged = lab.head();
     expect(await lab.prepare()).toEqual({ before: merged, after: merged });
   });
 
@@ -126,15 +129,11 @@ describe("a repo with a source", () => {
     const merged = await lab.prepare();
     writeFileSync(join(lab.repo, "draft.txt"), "in no commit\n");
     expect(await undoMerge(lab.repo, merged, lab.environment)).toBe(true);
-    expect([await lab.head(), lab.read("other.txt"), lab.read("draft.txt")]).toEqual([
-      own,
-      "other\n",
-      "in no commit\n",
-    ]);
+    expect([lab.head(), lab.read("other.txt"), lab.read("draft.txt")]).toEqual([own, "other\n", "in no commit\n"]);
     const again = await lab.prepare();
     const upon = await lab.agentCommits({ "notes.txt": "more\n" });
     expect(await undoMerge(lab.repo, again, lab.environment)).toBe(false);
-    expect(await lab.head()).toBe(upon);
+    expect(lab.head()).toBe(upon);
   });
 });
 
