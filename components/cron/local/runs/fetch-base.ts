@@ -38,7 +38,8 @@ export async function fetchBase(
   { token, timeoutSeconds }: { readonly token: string | undefined; readonly timeoutSeconds: number },
 ): Promise<string | undefined> {
   const git = gitIn(folder, env);
-  const url = await git.run(["remote", "get-url", remote]).catch(() => "");
+  // Only a token depends on where it would be sent.
+  const url = token === undefined ? "" : await git.run(["remote", "get-url", remote]).catch(() => "");
   const quiet = { GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "false", SSH_ASKPASS: "false", SSH_ASKPASS_REQUIRE: "force" };
   const options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance"];
   const { code, stderr } = await runProgram(

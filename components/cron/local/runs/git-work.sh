@@ -28,13 +28,10 @@ git() { command git -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.
 
 refs() { git for-each-ref --format='%(objectname) %(refname)' "$@"; }
 
-# Prints the folders of all worktrees, the main one first.
-work_trees() { git worktree list --porcelain | sed -n 's/^worktree //p'; }
-
 if [ "$command" = begin ]; then
   echo "refs and work trees before the run"
   refs refs/heads refs/remotes refs/tags
-  work_trees | sed 's/^/worktree /'
+  git worktree list --porcelain | sed -n '/^worktree /p'
   exit
 fi
 

@@ -1,4 +1,4 @@
-import { branchExists, type Git, GitError, isAncestor, succeeds } from "../../../git/git.ts";
+import { branchExists, type Git, GitError, mergeBase } from "../../../git/git.ts";
 
 /** git operations of a run that `git-work.sh` does not cover. */
 
@@ -22,23 +22,28 @@ export async function baseOf(
   followed?: string,
 ): Promise<{ readonly base: Base; readonly warning?: string }> {
   const [local, remote] = [`refs/heads/${branch}`, followed ?? `refs/remotes/origin/${branch}`];
-  const [hasLocal, hasRemote] = await Promise.all([local, remote].map((ref) => refExists(git, ref)));
-  if (!hasLocal && !hasRemote)
-    throw new GitError(`the repository has no branch "${branch}", nor has its remote "origin"`);
-  if (!hasLocal) return { base: await namedBase(git, remote) };
-  const base = await namedBase(git, local);
-  if (!hasRemote || followed === undefined || (await isAncestor(git, remote, local))) return { base };
-  const theirs = await namedBase(git, remote);
-  if (await isAncestor(git, local, remote)) return { base: theirs };
-  return { base, warning: `${base.name} and ${theirs.name} have diverged, so it started from ${base.name}` };
+  const [ours, theirs] = await namedBases(git, [local, remote]);
+  const { base } = ours ?? theirs ?? {};
+  if (base === undefined) throw new GitError(`the repository has no branch "${branch}", nor has its remote "origin"`);
+  if (ours === undefined || theirs === undefined || followed === undefined) return { base };
+  const common = ours.commit === theirs.commit ? ours.commit : await mergeBase(git, ours.commit, theirs.commit);
+  if (common === theirs.commit) return { base };
+  if (common === ours.commit) return { base: theirs.base };
+  return { base, warning: `${base.name} and ${theirs.base.name} have diverged, so it started from ${base.name}` };
 }
 
-function refExists(git: Git, ref: string): Promise<boolean> {
-  return succeeds(git, ["show-ref", "--verify", "--quiet", ref]);
-}
-
-export async function namedBase(git: Git, ref: string): Promise<Base> {
-  return { ref, name: (await git.run(["for-each-ref", "--format=%(refname:short)", ref])).trim() };
+/** Refs with their names and objects, in one git process; undefined for one that does not exist. */
+export async function namedBases(
+  git: Git,
+  refs: readonly string[],
+): Promise<({ readonly base: Base; readonly commit: string } | undefined)[]> {
+  // A pattern also lists the refs below it.
+  const listed = await git.run(["for-each-ref", "--format=%(refname) %(objectname) %(refname:short)", ...refs]);
+  const lines = listed.split("\n").map((line) => line.split(" "));
+  return refs.map((ref) => {
+    const [, commit, name] = lines.find(([each]) => each === ref) ?? [];
+    return commit === undefined || name === undefined ? undefined : { base: { ref, name }, commit };
+  });
 }
 
 /** Otherwise a plain `git push` would push the branch onto its base. @param base the upstream to remove */

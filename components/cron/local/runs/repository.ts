@@ -6,7 +6,7 @@ import { GitError, gitIn } from "../../../git/git.ts";
 import { ensureFolder } from "../../../host/files.ts";
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
 import { type Followed, fetchBase, followedBy } from "./fetch-base.ts";
-import { type Base, baseOf, namedBase } from "./git.ts";
+import { type Base, baseOf, namedBases } from "./git.ts";
 
 /**
  * The folder of a run's repository: a declared path is used in place, a URL gets its own clone.
@@ -72,10 +72,9 @@ export async function prepareRepository(
   const gitEnv = { ...env, ...hostCredentials(repo, token) };
   await inTurn(folder, () => cloneOrFetch(paths, repo, folder, gitEnv));
   const ref = `refs/remotes/origin/${branch}`;
-  await git.run(["show-ref", "--verify", "--quiet", ref]).catch(() => {
-    throw new GitError(`${repo} has no branch "${branch}"`);
-  });
-  return { folder, base: await namedBase(git, ref), warnings: [] };
+  const [found] = await namedBases(git, [ref]);
+  if (found === undefined) throw new GitError(`${repo} has no branch "${branch}"`);
+  return { folder, base: found.base, warnings: [] };
 }
 
 /** Updates the base branch at the end of a run; if it can't be fetched, it stays as it was. */
