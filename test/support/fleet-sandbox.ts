@@ -8,6 +8,7 @@ import type { LoadContext } from "../../components/fleet/kind.ts";
 import { type Fleet, type LoadedFleet, loadFleet } from "../../components/kinds.ts";
 import type { DeclaredWeb } from "../../components/web/declared.ts";
 import type { Forwarding } from "../../components/web/forwarding/declared.ts";
+import { fillOnce } from "./made-once.ts";
 
 /** Its cron changelings. */
 export function crons(fleet: Fleet | undefined): DeclaredCron[] {
@@ -60,10 +61,12 @@ export class Sandbox implements Disposable {
   /** A repository with one commit on each branch. */
   repo(name: string, branches: readonly string[] = ["main"]): string {
     const path = join(this.folder, name);
-    this.git("init", "--quiet", "--initial-branch", branches[0] ?? "main", path);
-    const identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
-    if (branches.length > 0) this.git("-C", path, ...identity, "commit", "--quiet", "--allow-empty", "-m", "First");
-    for (const branch of branches.slice(1)) this.git("-C", path, "branch", branch);
+    fillOnce(path, `branches-${encodeURIComponent(branches.join(" "))}`, (folder) => {
+      this.git("init", "--quiet", "--initial-branch", branches[0] ?? "main", folder);
+      const identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+      if (branches.length > 0) this.git("-C", folder, ...identity, "commit", "--quiet", "--allow-empty", "-m", "First");
+      for (const branch of branches.slice(1)) this.git("-C", folder, "branch", branch);
+    });
     return path;
   }
 

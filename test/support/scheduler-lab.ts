@@ -21,6 +21,7 @@ import { schedulerState } from "../../components/cron/local/state.ts";
 import type { RecordedRun } from "../../components/cron/run-records.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { compileCache } from "./compile-cache.ts";
+import { fillOnce } from "./made-once.ts";
 
 const program = fileURLToPath(new URL("../../components/cron/local/main.ts", import.meta.url));
 const faults = fileURLToPath(new URL("faults.ts", import.meta.url));
@@ -56,9 +57,12 @@ export class SchedulerLab {
       GIT_CONFIG_GLOBAL: "/dev/null",
       GIT_CONFIG_NOSYSTEM: "1",
     };
-    this.git("init", "--quiet", "--initial-branch=main");
-    const who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
-    this.git(...who, "commit", "--quiet", "--allow-empty", "--message", "First");
+    fillOnce(this.repo, "scheduler-lab", (folder) => {
+      const git = (...args: string[]) => this.git("-C", folder, ...args);
+      git("init", "--quiet", "--initial-branch=main");
+      const who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
+      git(...who, "commit", "--quiet", "--allow-empty", "--message", "First");
+    });
   }
 
   /** Removes its agents, schedulers and files. */

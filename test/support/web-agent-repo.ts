@@ -1,4 +1,4 @@
-import { Repository } from "./repository.ts";
+import { type Files, headOf, Repository } from "./repository.ts";
 
 /**
  * The source of a small web agent: it registers the server `web` on a free port, and responds with the contents of its
@@ -6,27 +6,17 @@ import { Repository } from "./repository.ts";
  */
 export class WebAgentRepo extends Repository {
   constructor() {
-    super();
-    this.commitAll("First", {
-      ".mngr/settings.toml": [
-        "[agent_types.tiny]",
-        'parent_type = "command"',
-        'command = "python3 serve.py"',
-        "[create_templates.entrypoint]",
-        'type = "tiny"',
-        "",
-      ].join("\n"),
-      "serve.py": serve,
-      "page.txt": "first\n",
-    });
+    super({ name: "web-agent", make: (repository) => repository.commit(first, past("First")) });
   }
 
   /** Commits the files with an identity. @returns the commit */
-  commitAll(message: string, files: Parameters<Repository["commit"]>[0]): string {
-    this.commit(files, { author: message, at: "2026-11-21T12:00:00+00:00" });
-    return this.git("rev-parse", "HEAD");
+  commitAll(message: string, files: Files): string {
+    this.commit(files, past(message));
+    return headOf(this.folder);
   }
 }
+
+const past = (author: string) => ({ author, at: "2026-11-21T12:00:00+00:00" });
 
 /** GET /: the current content of page.txt; GET /env: names and values, as JSON; GET /settings: its settings. */
 const serve = `
@@ -58,3 +48,16 @@ with open(events / "events.jsonl", "a") as file:
 print("serving", flush=True)
 server.serve_forever()
 `.trimStart();
+
+const first: Files = {
+  ".mngr/settings.toml": [
+    "[agent_types.tiny]",
+    'parent_type = "command"',
+    'command = "python3 serve.py"',
+    "[create_templates.entrypoint]",
+    'type = "tiny"',
+    "",
+  ].join("\n"),
+  "serve.py": serve,
+  "page.txt": "first\n",
+};

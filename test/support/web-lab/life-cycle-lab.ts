@@ -2,14 +2,14 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { type InstallationPaths, installationPaths } from "../../../components/host/installation-paths.ts";
 import type { WebRecord } from "../../../components/web/agent/record.ts";
 import type { WebSpec } from "../../../components/web/agent/spec.ts";
 import type { AgentHost } from "../../../components/web/life-cycle/agent-host.ts";
 import { applyWeb } from "../../../components/web/life-cycle/apply.ts";
 import { type Removal, removeWeb } from "../../../components/web/life-cycle/remove.ts";
-import { Repository } from "../repository.ts";
+import { headOf, Repository } from "../repository.ts";
 import { webSpecOf } from "../web-spec.ts";
 import { MngrWorld, type WorldAgent } from "./mngr-world.ts";
 
@@ -47,24 +47,17 @@ export class LifeCycleLab {
 
   constructor(provider: WebSpec["provider"], open: (options: WebLabOptions) => WebLab) {
     this.provider = provider;
-    let first: Repository;
-    let commit: string;
-    beforeAll(() => {
-      first = new Repository();
-      first.commit({ "page.txt": "1\n2\n3\n4\n5\n", ".gitignore": "ignored\n" }, past);
-      commit = first.git("rev-parse", "HEAD");
-    });
-    afterAll(() => first[Symbol.dispose]());
+    const files = { "page.txt": "1\n2\n3\n4\n5\n", ".gitignore": "ignored\n" };
     beforeEach(() => {
       this.home = mkdtempSync(join(tmpdir(), "web-machines-"));
       this.world = new MngrWorld(this.home);
       this.lines = [];
       const paths = installationPaths(installation, this.home);
       this.lab = open({ world: this.world, installation, paths, log: (line) => this.lines.push(line) });
-      this.source = new Repository(first);
+      this.source = new Repository({ name: "web-machines", make: (repository) => repository.commit(files, past) });
       this.spec = webSpecOf({
         ...{ provider, source: `file://${this.source.folder}`, agentType: "command", agentArgs: ["serve"] },
-        ...{ startTimeoutSeconds: 5, commit },
+        ...{ startTimeoutSeconds: 5, commit: headOf(this.source.folder) },
       });
     });
     afterEach(() => {
@@ -86,7 +79,7 @@ export class LifeCycleLab {
   /** Commits to the source. @returns the spec with that commit */
   readonly committed = (files: Parameters<Repository["commit"]>[0]): WebSpec => {
     this.source.commit(files, past);
-    return { ...this.spec, commit: this.source.git("rev-parse", "HEAD") };
+    return { ...this.spec, commit: headOf(this.source.folder) };
   };
 
   readonly recorded = async (name = "elena") => {
@@ -117,7 +110,7 @@ export class LifeCycleLab {
     for (const [path, text] of Object.entries(files)) writeFileSync(join(await this.repo(), path), text);
     await this.git("add", "--all");
     await this.git("commit", "--quiet", "--message", "The agent's own");
-    return this.git("rev-parse", "HEAD");
+    return headOf(await this.repo());
   };
 
   /** Expects that the only agent listens on its reported port. */

@@ -9,7 +9,7 @@ import { dataFolder, repoFolder } from "../../../components/web/machine/machine-
 import type { MngrOnMachines } from "../../../components/web/machine/mngr-on-machines.ts";
 import { shutDownCommand } from "../../../components/web/modal/modal-machines.ts";
 import { portOf } from "../fault-proxy.ts";
-import { noMaintenance } from "../repository.ts";
+import { fillEmpty, noMaintenance } from "../repository.ts";
 
 /** A machine, or this one (`localhost`). Its files are folders below the world's. */
 export interface WorldHost {
@@ -64,8 +64,10 @@ export class MngrWorld {
     const ssh = [
       "#!/bin/sh",
       'while [ $# -gt 1 ]; do if [ "$1" = -p ]; then port=$2; fi; shift; done',
-      `repo=$(cat '${folder}/ssh/'"$port") || exit 255`,
-      `exec sh -c "$(printf %s "$1" | sed "s|'${repoFolder}'|'$repo'|")"`,
+      `read -r repo <'${folder}/ssh/'"$port" || exit 255`,
+      // git asks for: git-upload-pack '/changeling-repo'
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not ours
+      'exec "${1%% *}" "$repo"',
     ];
     writeFileSync(join(bin, "ssh"), `${ssh.join("\n")}\n`);
     chmodSync(join(bin, "ssh"), 0o755);
@@ -179,7 +181,7 @@ export class MngrWorld {
 
   #sshTo(host: WorldHost) {
     const port = 20_000 + this.hosts.indexOf(host);
-    writeFileSync(join(this.#folder, "ssh", String(port)), this.volumeFolder(host.volumes[repoFolder] ?? ""));
+    writeFileSync(join(this.#folder, "ssh", String(port)), `${this.volumeFolder(host.volumes[repoFolder] ?? "")}\n`);
     return { user: "root", host: "machine", port, key_path: "/nowhere/key" };
   }
 
@@ -314,9 +316,9 @@ export class MngrWorld {
   #clone(source: string, folder: string, branch: string): void {
     if (!existsSync(join(source, ".git"))) throw new MngrError(`mngr create failed: ${source} is no repository`);
     const git = (...args: string[]) => execFileSync("git", args, { cwd: folder, env: this.env, stdio: "pipe" });
-    git("init", "--quiet");
+    if (!existsSync(join(folder, ".git"))) fillEmpty(folder, this.env);
     git("fetch", "--quiet", "--force", "--update-head-ok", source, "+refs/*:refs/*");
-    git("symbolic-ref", "HEAD", `refs/heads/${branch}`);
+    writeFileSync(join(folder, ".git", "HEAD"), `ref: refs/heads/${branch}\n`);
     git("reset", "--quiet", "--hard");
   }
 
