@@ -216,13 +216,18 @@ describe("a request with the token", () => {
     { maxKeys: 5 },
   );
 
+  // `webQueryParameters` takes a second of processor time.
+  const sentQuery = fc
+    .array(fc.tuple(fc.oneof(fc.constantFrom("beta", "Beta", "key"), fc.string()), fc.string()), { maxLength: 4 })
+    .map((pairs) => new URLSearchParams(pairs).toString());
+
   test("passes no header and no query on but those of the CLIs, and one credential", async () => {
     const api = await apiOf();
     const at = await lab(api.url, { headers: { "x-team": "blue" } });
     const allowed =
       /^(accept|content-type|content-encoding|user-agent|x-client-request-id|anthropic-(beta|version|dangerous-direct-browser-access)|x-app|x-claude-.*|x-stainless-.*)$/;
     await fc.assert(
-      fc.asyncProperty(sentHeaders, fc.webQueryParameters(), async (headers, query) => {
+      fc.asyncProperty(sentHeaders, sentQuery, async (headers, query) => {
         const answer = await ask(at, { path: `/v1/messages?${query}`, headers });
         expect(answer).toMatchObject({ status: 200 });
         const seen = api.requests.at(-1);
