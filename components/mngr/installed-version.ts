@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, realpathSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 
 /**
@@ -17,6 +17,8 @@ export function installedVersion({ PATH = "" }: Readonly<Record<string, string |
 
 function programText(path: string): string | undefined {
   try {
+    // As for the system, a file that can't be executed is no program.
+    accessSync(path, constants.X_OK);
     return readFileSync(realpathSync(path), "latin1");
   } catch {
     return undefined;

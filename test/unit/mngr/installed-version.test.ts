@@ -26,6 +26,8 @@ describe("the version of an installed mngr", () => {
   it("is that of the package in the environment of the first mngr on PATH", () => {
     const links = join(folder, "links");
     mkdirSync(links);
+    // No program: it can't be executed.
+    writeFileSync(join(folder, "mngr"), "#!/other/bin/python3\n", { mode: 0o644 });
     symlinkSync(join(environment(["0.3.0"]), "mngr"), join(links, "mngr"));
     expect(installedVersion({ PATH: `${folder}:${links}:/nowhere` })).toBe("0.3.0");
   });
