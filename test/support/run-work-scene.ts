@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { refsOf, type Work, workSince } from "../../components/cron/local/runs/work.ts";
+import { noMaintenance } from "./repository.ts";
 
 /** The branch of the run. */
 export const own = "changelings/run-1";
@@ -33,6 +34,7 @@ export class Scene implements Disposable {
       GIT_CONFIG_GLOBAL: "/dev/null",
       GIT_CONFIG_NOSYSTEM: "1",
       GIT_EDITOR: "true",
+      ...noMaintenance,
     };
     if (template === undefined) {
       this.#build();
