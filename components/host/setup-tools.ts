@@ -28,7 +28,8 @@ function runSetup(program: string, args: readonly string[], { env, ...options }:
   const settings = Object.entries(env).flatMap(([name, value]) =>
     value !== undefined && isSetupVariable(name) ? [[name, value] as const] : [],
   );
-  return runProgram(process.execPath, [script, ...args], {
+  const quickImports = new URL(`../lib/quick-imports${extension}`, import.meta.url).href;
+  return runProgram(process.execPath, ["--import", quickImports, script, ...args], {
     env: { ...allowedEnvironment(env), ...Object.fromEntries(settings) },
     ...options,
   });
