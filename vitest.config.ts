@@ -29,8 +29,9 @@ export default defineConfig({
     pool: "forks",
     experimental: { viteModuleRunner: false },
     setupFiles: ["test/support/properties.ts", "test/support/each-file.ts"],
-    // Twice the usual two cores, because tests wait half of the time: for agents, roll-outs, time limits.
-    maxWorkers: 4,
+    // For the usual two cores: tests wait most of the time, for agents, roll-outs, time limits. With four workers, a tenth
+    // of the processors' time is unused; with five, a thirtieth.
+    maxWorkers: 5,
     // Most of what is waited for is another process, on a machine that may be busy.
     expect: { poll: { timeout: 15_000 } },
     projects: [
