@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { messageOf } from "../../components/lib/as-error.ts";
 import { type DockerSetup, setUpDocker } from "../../scripts/setup/docker.ts";
 import { withLock } from "../../scripts/setup/lock.mjs";
 import { SetupError } from "../../scripts/setup/progress.mjs";
@@ -115,8 +116,4 @@ async function succeeds(work: Promise<unknown>): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isMissing, readJson, writePrivateFile } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { type Answer, answerPath, type Request, removalTimeoutMs, request, requestPath } from "./requests.ts";
 
 /**
@@ -76,8 +77,4 @@ export class RequestInbox {
       throw error;
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

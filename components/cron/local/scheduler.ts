@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { ensureFolder, watchFolder } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import type { Log } from "../../host/log.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { type Mngr, mngrClient } from "../../mngr/client.ts";
 import { mngrEnvironment, profileHostDir } from "../../mngr/profile.ts";
@@ -193,8 +194,4 @@ function mngrs(env: NodeJS.ProcessEnv): {
       return checked;
     },
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { BlockList, connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
+import { messageOf } from "../../lib/as-error.ts";
 import type { Broker } from "./broker.ts";
 import { brokerPathOf } from "./environment.ts";
 import { endToEnd } from "./headers.ts";
@@ -155,10 +156,6 @@ function ownAddresses(): BlockList {
     own.addAddress(address, family === "IPv6" ? "ipv6" : "ipv4");
   }
   return own;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function statusOf(error: Error): string {

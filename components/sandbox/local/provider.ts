@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ensureFolder, writePrivateFile } from "../../host/files.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { appFiles, imageId } from "../image/image.ts";
 import type { LocalPart } from "../image/tools.ts";
 import {
@@ -206,8 +207,4 @@ function linkVolumes(paths: LocalPaths, folder: string, volumes: Readonly<Record
     mkdirSync(dirname(link), { recursive: true, mode: 0o700 });
     if (!existsSync(link)) symlinkSync(join(paths.volumes, name), link);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

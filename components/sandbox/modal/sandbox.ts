@@ -1,4 +1,5 @@
 import type { ModalClient, Sandbox as SdkSandbox } from "modal";
+import { messageOf } from "../../lib/as-error.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { type ExecEnd, type ExecOptions, type Progress, type Sandbox, SandboxError, SandboxGone } from "../provider.ts";
 import { sweep } from "../supervisor.ts";
@@ -161,8 +162,4 @@ export async function untilAborted<Answer>(
 
 function isNotFound(error: unknown): boolean {
   return error instanceof SandboxError && error.cause instanceof ModalError && error.cause.kind === "not_found";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,7 @@ import * as z from "zod/mini";
 import { type Diagnostic, error, type KeyPath, type KeyPathOf } from "../../fleet/diagnostics.ts";
 import type { Schemas, Table } from "../../fleet/kind.ts";
 import { diagnosticsOf } from "../../fleet/zod-issues.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { didYouMean } from "../../lib/suggest.ts";
 import { claudeKeys } from "../../models/claude-events.ts";
 import { codexKeys } from "../../models/codex-events.ts";
@@ -159,8 +160,4 @@ function isRuntime(made: unknown): made is AgentRuntime {
     made !== null &&
     ["initialize", "execute", "terminate"].every((method) => typeof Reflect.get(made, method) === "function")
   );
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

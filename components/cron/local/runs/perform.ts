@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GitError } from "../../../git/git.ts";
 import { isDiskFull, readTail, writePrivateFile } from "../../../host/files.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { masked, maskedLines } from "../../../lib/masking.ts";
 import { MngrError } from "../../../mngr/client.ts";
 import { withoutOtherAgents } from "../../../mngr/other-agents.ts";
@@ -240,8 +241,4 @@ async function stopAgent(plan: RunPlan, agentId: string, ending: Ending, context
       else throw error;
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { countUncommitted, gitIn } from "../../../git/git.ts";
 import { isMissing } from "../../../host/files.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import type { RecordedRun } from "../../run-records.ts";
 import { appendRecord, boundRecords, readRuns } from "../records.ts";
 import type { RunContext } from "./context.ts";
@@ -149,8 +150,4 @@ function listFolder(folder: string): string[] {
     if (isMissing(error)) return [];
     throw error;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureFolder } from "../../../host/files.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import type { Cause, RecordedRun } from "../../run-records.ts";
 import type { JobSpec } from "../job.ts";
 import { appendRecord, readRuns } from "../records.ts";
@@ -295,8 +296,4 @@ export class RunKeeper {
       this.#fireQueued();
     });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
