@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { dockerEnvironment } from "../../docker/run-docker.ts";
 import { ensureFolder } from "../../host/files.ts";
-import { Broker } from "../egress/broker.ts";
+import { type Broker, Brokers } from "../egress/broker.ts";
 import { proxyPort } from "../egress/environment.ts";
 import { type EgressProxy, startProxy } from "../egress/proxy.ts";
 import { loopbackTargets } from "../egress/rules.ts";
@@ -33,12 +33,7 @@ export interface ContainerEgress {
 /** @param sandboxes the installation's folder for sandboxes */
 export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): ContainerEgress {
   const proxies = new Map<string, Promise<EgressProxy>>();
-  const brokers = new Map<string, Broker>();
-  const broker = (id: string) => {
-    const found = brokers.get(id) ?? new Broker();
-    brokers.set(id, found);
-    return found;
-  };
+  const brokers = new Brokers();
   const folderOf = (id: string) => join(sandboxes, "egress", id);
   /** @param onEnd called when a program in the container has ended the forwarder */
   const start = async (
@@ -53,7 +48,7 @@ export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): Cont
       throw new SandboxError("network", `the path of a socket would be too long: ${socket}`);
     }
     makeEgressFolder(folder);
-    const proxy = await startProxy({ socket, allowDomains, broker: broker(id) });
+    const proxy = await startProxy({ socket, allowDomains, broker: brokers.of(id) });
     // The container's root may be another user than this one, and has no capability to bypass permissions.
     chmodSync(socket, 0o666);
     const targets = loopbackTargets(allowDomains).map(({ host, port }) => `${host}:${port}`);
@@ -70,7 +65,7 @@ export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): Cont
     }
   };
   return {
-    broker,
+    broker: (id) => brokers.of(id),
     folderOf(id) {
       makeEgressFolder(folderOf(id));
       return folderOf(id);
@@ -90,8 +85,7 @@ export function containerEgress(sandboxes: string, env: NodeJS.ProcessEnv): Cont
         () => {},
       );
       proxies.delete(id);
-      brokers.get(id)?.end();
-      brokers.delete(id);
+      brokers.end(id);
       rmSync(folderOf(id), { recursive: true, force: true });
     },
   };

@@ -9,6 +9,7 @@ import {
 } from "node:http";
 import { Agent, request as secureRequest } from "node:https";
 import { createSecureContext, getCACertificates } from "node:tls";
+import { messageOf } from "../../lib/as-error.ts";
 import { type ApiAccess, type BrokeredApi, SandboxError } from "../provider.ts";
 import { brokerPath, brokerUrl } from "./environment.ts";
 import { endToEnd } from "./headers.ts";
@@ -78,6 +79,22 @@ export class Broker {
     } catch (error) {
       refuse(outgoing, 502, `the request can't be sent to the API: ${messageOf(error)}`);
     }
+  }
+}
+
+/** The brokers of this process's sandboxes, by the sandbox's id. */
+export class Brokers {
+  readonly #brokers = new Map<string, Broker>();
+
+  of(id: string): Broker {
+    const broker = this.#brokers.get(id) ?? new Broker();
+    this.#brokers.set(id, broker);
+    return broker;
+  }
+
+  end(id: string): void {
+    this.#brokers.get(id)?.end();
+    this.#brokers.delete(id);
   }
 }
 
@@ -266,8 +283,4 @@ function secureAgent(): Agent {
     secureContext: createSecureContext({ ca: [...getCACertificates("default"), ...getCACertificates("system")] }),
   });
   return agent;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

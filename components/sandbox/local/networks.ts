@@ -1,4 +1,4 @@
-import { Broker } from "../egress/broker.ts";
+import { type Broker, Brokers } from "../egress/broker.ts";
 import { type Network, openNetwork } from "./network.ts";
 
 /** The networks of this process's sandboxes. They are opened on demand, and closed when unused for a minute. */
@@ -24,12 +24,7 @@ interface Entry {
 
 export function localNetworks(): Networks {
   const entries = new Map<string, Entry>();
-  const brokers = new Map<string, Broker>();
-  const broker = (id: string) => {
-    const found = brokers.get(id) ?? new Broker();
-    brokers.set(id, found);
-    return found;
-  };
+  const brokers = new Brokers();
   const close = (id: string, entry = entries.get(id)) => {
     if (entry === undefined) return;
     if (entries.get(id) === entry) entries.delete(id);
@@ -38,7 +33,7 @@ export function localNetworks(): Networks {
   };
   const use: Networks["use"] = async (id, bwrap, allowDomains) => {
     const known = entries.get(id);
-    const entry: Entry = known ?? { network: openNetwork(bwrap, { allowDomains, broker: broker(id) }), users: 0 };
+    const entry: Entry = known ?? { network: openNetwork(bwrap, { allowDomains, broker: brokers.of(id) }), users: 0 };
     entries.set(id, entry);
     entry.users += 1;
     clearTimeout(entry.timer);
@@ -61,8 +56,7 @@ export function localNetworks(): Networks {
   };
   const end = (id: string) => {
     close(id);
-    brokers.get(id)?.end();
-    brokers.delete(id);
+    brokers.end(id);
   };
-  return { use, broker, end };
+  return { use, broker: (id) => brokers.of(id), end };
 }
