@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allowedEnvironment, isSetupVariable } from "../lib/environment.ts";
 import { type ProgramEnd, type ProgramOptions, runProgram } from "../lib/process.ts";
+import { quickStart } from "./quick-start.ts";
 
 type SetupOptions = Pick<ProgramOptions, "timeoutSeconds" | "signal" | "onOutput"> & {
   readonly env: NodeJS.ProcessEnv;
@@ -28,8 +29,7 @@ function runSetup(program: string, args: readonly string[], { env, ...options }:
   const settings = Object.entries(env).flatMap(([name, value]) =>
     value !== undefined && isSetupVariable(name) ? [[name, value] as const] : [],
   );
-  const quickImports = new URL(`../lib/quick-imports${extension}`, import.meta.url).href;
-  return runProgram(process.execPath, ["--import", quickImports, script, ...args], {
+  return runProgram(process.execPath, [...quickStart, script, ...args], {
     env: { ...allowedEnvironment(env), ...Object.fromEntries(settings) },
     ...options,
   });

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { quickStart } from "../../components/host/quick-start.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -28,8 +29,7 @@ export function runScript(
   env: NodeJS.ProcessEnv,
   interruptAt?: RegExp,
 ): Promise<Ended> {
-  const options = ["--import", "./components/lib/quick-imports.ts"];
-  const child = spawn(process.execPath, [...options, join("scripts", programs[script]), ...args], {
+  const child = spawn(process.execPath, [...quickStart, join("scripts", programs[script]), ...args], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -2,13 +2,10 @@ import { createHash } from "node:crypto";
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { allowedEnvironment } from "../../lib/environment.ts";
 import { commandEnvironment } from "../../lib/own-commands.ts";
+import { quickStart } from "../quick-start.ts";
 import { componentsFolder, moduleExtension, programVersion } from "./program-version.ts";
-
-/** Makes the daemons' start cheaper. */
-const quickImports = "lib/quick-imports";
 
 /** A program of one installation that must keep running. All paths are absolute. */
 export interface Daemon {
@@ -54,12 +51,14 @@ export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: Node
   const compileCache = ownFolder(env["NODE_COMPILE_CACHE"]) ?? join(code.folder, "compiled");
   // Node's cache has other entries for another Node, another user, and the same code at another path.
   const ownEntries = [process.version, process.arch, process.getuid?.(), program];
-  const compiled = createHash("sha256").update([...ownEntries, code.version, programVersion(quickImports)].join("\n"));
+  const compiled = createHash("sha256").update(
+    [...ownEntries, code.version, programVersion("lib/quick-imports")].join("\n"),
+  );
   return {
     installation: from.installation,
     title: from.title,
     home,
-    command: [process.execPath, "--import", moduleUrl(quickImports), ...from.options, program, from.installation],
+    command: [process.execPath, ...quickStart, ...from.options, program, from.installation],
     folder: from.folder,
     stateFile: from.stateFile,
     programVersion: from.programVersion,
@@ -86,8 +85,4 @@ function ownFolder(path: string | undefined): string | undefined {
   } catch {
     return undefined; // missing, or on a read-only disk
   }
-}
-
-function moduleUrl(module: string): string {
-  return pathToFileURL(join(componentsFolder, module + moduleExtension)).href;
 }
