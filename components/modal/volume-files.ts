@@ -19,9 +19,7 @@ interface Entry {
 
 export function volumeFiles({ ask, find }: ModalRpc): VolumeFiles {
   const volumeOf = (name: string, environment: string) =>
-    find(`the volume ${name}`, ({ cpClient }, options) =>
-      cpClient.volumeGetOrCreate({ deploymentName: name, environmentName: environment }, options),
-    );
+    find(`the volume ${name}`, ({ cpClient }, options) => lookUp(cpClient, { volume: name, environment }, options));
   return {
     async files(volume, environment, folder) {
       const found = await volumeOf(volume, environment);
@@ -53,21 +51,27 @@ export function volumeFiles({ ask, find }: ModalRpc): VolumeFiles {
     async writeFiles(volume, environment, texts) {
       const files = Object.entries(texts).map(([path, text]) => ({ path, data: Buffer.from(text) }));
       await ask(`files on the volume ${volume}`, async ({ cpClient }, options) => {
-        const request = { deploymentName: volume, environmentName: environment };
-        const { volumeId, version } = await cpClient.volumeGetOrCreate(request, options);
+        const { volumeId, version } = await lookUp(cpClient, { volume, environment }, options);
         const put = version === secondVersion ? putInBlocks : putWhole;
         await put(cpClient, { volumeId, files }, options);
       });
     },
     async removeFile(volume, environment, path) {
       await find(`the end of ${path} on the volume ${volume}`, async ({ cpClient }, options) => {
-        const request = { deploymentName: volume, environmentName: environment };
-        const { volumeId, version } = await cpClient.volumeGetOrCreate(request, options);
+        const { volumeId, version } = await lookUp(cpClient, { volume, environment }, options);
         const remove = version === secondVersion ? cpClient.volumeRemoveFile2 : cpClient.volumeRemoveFile;
         await remove({ volumeId, path, recursive: true }, options);
       });
     },
   };
+}
+
+function lookUp(
+  client: ModalClient["cpClient"],
+  { volume, environment }: { readonly volume: string; readonly environment: string },
+  options: { signal: AbortSignal },
+) {
+  return client.volumeGetOrCreate({ deploymentName: volume, environmentName: environment }, options);
 }
 
 async function block(url: string, signal: AbortSignal): Promise<Uint8Array> {

@@ -53,24 +53,16 @@ export async function outputsOnMachines(
   listed: Promise<readonly Agent[]>,
 ): Promise<PrintedOutputs> {
   if (records.length === 0) return { printed: new Map(), error: undefined };
-  const firstTry = await resultOf(
-    mngr.exec(
-      records.map(({ hostAddress }) => hostAddress),
-      command,
-    ),
-  );
+  const exec = (of: readonly Addressed[]) => {
+    const addresses = of.map(({ hostAddress }) => hostAddress);
+    return resultOf(mngr.exec(addresses, command));
+  };
+  const firstTry = await exec(records);
   const agents = await listed;
   const there = records.filter((record) => listedAgent(record, agents) !== undefined);
   // One missing agent fails the command for all.
   const isRetried = firstTry.value === undefined && there.length > 0 && there.length < records.length;
-  const { value, error } = isRetried
-    ? await resultOf(
-        mngr.exec(
-          there.map(({ hostAddress }) => hostAddress),
-          command,
-        ),
-      )
-    : firstTry;
+  const { value, error } = isRetried ? await exec(there) : firstTry;
   const asked = isRetried ? there : records;
   const together = error instanceof TooMuchOutput ? undefined : printedBy(asked, agents, value);
   const printed = together ?? (await printedAlone(mngr, asked));
