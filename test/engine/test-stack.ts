@@ -1,15 +1,5 @@
 import { execFileSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { schedulerState } from "../../components/cron/local/state.ts";
@@ -17,7 +7,7 @@ import { stopScheduler } from "../../components/cron/local/supervise.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { devFolder, devStack, ensureDevStack } from "../../scripts/stack/dev-stack.ts";
 import { type Finished, installationOf, projectName, pulumi, type Stack } from "../../scripts/stack/stack.ts";
-import { isFolderOfRun } from "../support/temporary-folder.ts";
+import { fillOnce } from "../support/made-once.ts";
 
 /** A stack in a temporary folder, with its own home, backend, PULUMI_HOME, mngr and tmux. It uses nothing of the machine's. */
 export interface TestStack {
@@ -58,7 +48,7 @@ export interface Change {
 export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
   const home = mkdtempSync(join(tmpdir(), "stack-"));
   const env = { ...hermeticEnvironment(home), ...more };
-  const stack = newDevStack(home, env);
+  const stack = newDevStack(home);
   const paths = installationPaths(installationOf(stack), home);
   const run = (args: readonly string[], extra: NodeJS.ProcessEnv = {}) =>
     pulumi(stack, args, { capture: true, env: { ...env, ...extra } });
@@ -109,25 +99,15 @@ export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
  * A new stack of `npm start` in this home: a copy of one that is made once per test run. Making one takes half a second of
  * processor time, for its key and its repository.
  */
-export function newDevStack(home: string, env: NodeJS.ProcessEnv): Stack {
-  if (!isFolderOfRun(tmpdir())) return ensureDevStack(home, env);
-  const made = join(tmpdir(), "dev-stack");
-  if (!existsSync(made)) makeDevStack(made);
+export function newDevStack(home: string): Stack {
   mkdirSync(devFolder(home), { recursive: true, mode: 0o700 });
-  cpSync(made, devFolder(home), { recursive: true });
+  fillOnce(devFolder(home), "dev-stack", (folder) => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "dev-stack-"));
+    ensureDevStack(elsewhere, hermeticEnvironment(elsewhere));
+    cpSync(devFolder(elsewhere), folder, { recursive: true });
+    rmSync(elsewhere, { recursive: true });
+  });
   return devStack(home);
-}
-
-function makeDevStack(folder: string): void {
-  const home = mkdtempSync(`${folder}-`);
-  ensureDevStack(home, hermeticEnvironment(home));
-  try {
-    renameSync(devFolder(home), folder);
-  } catch (error) {
-    // Another worker was faster.
-    if (!existsSync(folder)) throw error;
-  }
-  rmSync(home, { recursive: true, force: true });
 }
 
 interface Step {

@@ -31,7 +31,7 @@ export async function openBrowser(args: readonly string[] = []): Promise<TestBro
   const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   const browser = await chromium.launch({
     executablePath,
-    // A headless shell isolates sites only when told to; a browser always does.
+    // Chromium's headless shell isolates sites only with this flag. The whole browser always does.
     args: [...asRoot, "--site-per-process", "--disable-dev-shm-usage", "--disable-gpu", ...args],
     env: { PATH: process.env["PATH"] ?? "", HOME: home, TMPDIR: home, LANG: "C.UTF-8" },
   });
