@@ -23,8 +23,7 @@ describe("a kind that is a folder and a line in kinds.ts", () => {
       "Pulumi.yaml",
       "VERSION",
       "test/engine/test-stack.ts",
-      "test/support/run-in-process.ts",
-      "test/support/temporary-folder.ts",
+      "test/support",
       "test/contracts/drive-noop.ts",
     ])
       cpSync(join(projectFolder, part), join(copy, part), { recursive: true });

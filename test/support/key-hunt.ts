@@ -101,9 +101,17 @@ export function keyHunt(key: string, path: string, earlier: readonly string[] = 
   return `python3 - ${earlier.join(" ")} <<'END'\n${script}\nEND`;
 }
 
+function parseJson(output: string): unknown {
+  try {
+    return JSON.parse(output);
+  } catch {
+    throw new Error(`the hunt failed: ${output}`);
+  }
+}
+
 /** What a hunt has found: places, tokens, and the statuses of its own requests to the broker. */
 export const hunted = z.pipe(
-  z.transform((output: string): unknown => JSON.parse(output)),
+  z.transform(parseJson),
   z.object({
     key: z.array(z.string()),
     token: z.array(z.string()),
