@@ -10,6 +10,7 @@ import {
 import { Agent, request as secureRequest } from "node:https";
 import { createSecureContext, getCACertificates } from "node:tls";
 import { messageOf } from "../../lib/as-error.ts";
+import { sendBody } from "../../lib/request-body.ts";
 import { type ApiAccess, type BrokeredApi, SandboxError } from "../provider.ts";
 import { brokerPath, brokerUrl } from "./environment.ts";
 import { endToEnd } from "./headers.ts";
@@ -166,11 +167,10 @@ class Access {
     incoming.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= maxBodyBytes) return;
-      incoming.unpipe(upstream);
       refuse(outgoing, 413, tooLarge(maxBodyBytes));
       upstream.destroy();
     });
-    incoming.on("error", () => upstream.destroy()).pipe(upstream);
+    sendBody(incoming, upstream);
   }
 
   #request(method: string, path: string, headers: Record<string, string>) {
@@ -211,7 +211,7 @@ class Access {
     const encoding = response.headers["content-encoding"] || "identity";
     if (encoding !== "identity") return void fail(502, "the API compresses its response, which was not requested");
     try {
-      outgoing.writeHead(status, { ...responseHeaders(response.headers, this.#secrets), connection: "close" });
+      outgoing.writeHead(status, responseHeaders(response.headers, this.#secrets));
     } catch (error) {
       // Node parses some responses that it refuses to send, such as one with status 000.
       return void fail(502, `the API's response is invalid: ${messageOf(error)}`);
@@ -260,7 +260,7 @@ const errorTypes: Readonly<Record<number, string>> = {
   429: "rate_limit_error",
 };
 
-/** Responds with an error, in a form that both APIs have. Closes the connection, so that the rest of a body is not read. */
+/** Responds with an error, in a form that both APIs have. */
 function refuse(outgoing: ServerResponse, status: number, message: string): void {
   if (outgoing.headersSent) {
     if (!outgoing.writableEnded) outgoing.destroy();
@@ -268,7 +268,7 @@ function refuse(outgoing: ServerResponse, status: number, message: string): void
   }
   const type = errorTypes[status] ?? "api_error";
   const body = JSON.stringify({ type: "error", error: { type, message, code: type, param: null } });
-  outgoing.writeHead(status, { "content-type": "application/json", connection: "close" }).end(body);
+  outgoing.writeHead(status, { "content-type": "application/json" }).end(body);
 }
 
 function tooLarge(maxBodyBytes: number): string {

@@ -13,11 +13,12 @@ const [socket = "", port = "", ...targets] = process.argv.slice(2);
  * @returns {Promise<void>}
  */
 function forward(listenPort, target) {
-  const server = createServer((client) => {
+  // A client may end its direction first, and then read the answer.
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     const proxy = connect(socket);
     client.once("error", () => proxy.destroy());
-    proxy.once("error", () => client.destroy());
-    proxy.once("close", () => client.destroy());
+    // After what a slow client has not read yet.
+    proxy.on("error", () => {}).once("close", () => client.destroySoon());
     client.once("close", () => proxy.destroy());
     if (target === undefined) {
       client.pipe(proxy).pipe(client);

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import { BlockList, connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { messageOf } from "../../lib/as-error.ts";
+import { sendBody } from "../../lib/request-body.ts";
 import type { Broker } from "./broker.ts";
 import { brokerPathOf } from "./environment.ts";
 import { endToEnd } from "./headers.ts";
@@ -55,7 +56,7 @@ export async function startProxy(options: ProxyOptions): Promise<EgressProxy> {
     upstream.on("error", (error) => {
       client.end(`HTTP/1.1 ${statusOf(error)}\r\nContent-Type: text/plain\r\n\r\n${error.message}\n`);
     });
-    upstream.once("close", () => client.destroy());
+    upstream.once("close", () => client.destroySoon());
     client.once("close", () => upstream.destroy());
   });
   server.on("clientError", (_error, client) => client.destroy());
@@ -95,7 +96,7 @@ export async function startProxy(options: ProxyOptions): Promise<EgressProxy> {
     // Without an error, for instance after a response with status 101.
     upstream.once("close", () => outgoing.headersSent || fail(502, "the server closed the connection"));
     outgoing.once("close", () => upstream.destroy());
-    incoming.on("error", () => upstream.destroy()).pipe(upstream);
+    sendBody(incoming, upstream);
   }
 
   function open(target: Target): Socket {

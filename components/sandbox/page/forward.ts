@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { sendBody } from "../../lib/request-body.ts";
 import { personHeader, type ServiceFile } from "../sessions/protocol.ts";
 
 /**
@@ -64,5 +65,5 @@ export function forward(
     else on.unreachable();
   });
   response.once("close", () => outgoing.destroy());
-  request.pipe(outgoing);
+  sendBody(request, outgoing);
 }

@@ -22,6 +22,7 @@ import { Broker, type BrokerLimits } from "../../../components/sandbox/egress/br
 import { startProxy } from "../../../components/sandbox/egress/proxy.ts";
 import type { ApiAccess, BrokeredApi } from "../../../components/sandbox/provider.ts";
 import "../../support/properties.ts";
+import { sendThenRead } from "../../support/send-then-read.ts";
 
 /** As a program in a sandbox sees it: by the Unix socket of the egress proxy, and with a token. */
 
@@ -392,6 +393,28 @@ describe("streams", () => {
   });
 });
 
+test("a client that sends its whole body before it reads gets the response", async () => {
+  const early = await listening(
+    createTcpServer((socket) => {
+      socket
+        .on("error", () => {})
+        .once("data", () => {
+          socket.end("HTTP/1.1 429 Slow\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}", () => socket.destroy());
+        });
+    }),
+  );
+  const at = await lab(early);
+  const small = await lab(early, {}, { maxBodyBytes: 1000 });
+  const down = await lab("http://127.0.0.1:1");
+  const send = ({ socket, access }: Lab, path = "/v1/messages", token = access.token) =>
+    sendThenRead(socket, `POST /model${path} HTTP/1.1\r\nX-Api-Key: ${token}`);
+  expect(await send(at, "/v1/messages", "x")).toBe(401);
+  expect(await send(at, "/v1/files")).toBe(404);
+  expect(await send(at)).toBe(429);
+  expect(await send(small)).toBe(413);
+  expect(await send(down)).toBe(502);
+});
+
 describe("limits", () => {
   test("a body above the limit is refused, however it is sent", async () => {
     let received = 0;
@@ -403,7 +426,9 @@ describe("limits", () => {
     });
     const at = await lab(api.url, {}, { maxBodyBytes: 1000 });
     expect(await ask(at, { body: "x".repeat(1000) })).toMatchObject({ status: 200, text: "whole" });
-    expect(await ask(at, { headers: { "content-length": "1001" } })).toMatchObject({ status: 413 });
+    // Without the body, for which the connection would wait.
+    const declared = { "content-length": "1001", connection: "close" };
+    expect(await ask(at, { headers: declared })).toMatchObject({ status: 413 });
     expect(received).toBe(1000);
     const chunked = { "transfer-encoding": "chunked" };
     expect(await ask(at, { headers: chunked, body: "x".repeat(1001) })).toMatchObject({ status: 413 });
@@ -496,16 +521,19 @@ describe("what the API answers", () => {
   });
 
   // The broker is in the session service, so an exception would end all sessions.
-  test.each([
-    "HTTP/1.1 000 OK\r\n\r\n",
-    "HTTP/1.1 1000 OK\r\n\r\n",
-    "HTTP/1.1 302 Found\r\nlocation: http://[\r\n\r\n",
-    "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nx: a\x01b\r\n\r\n",
-    `HTTP/1.1 200 OK\r\nx: ${"a".repeat(70_000)}\r\n\r\n`,
-    "no HTTP\r\n\r\n",
-    "",
-  ])("in the form %j is reported as a bad gateway", async (response) => {
+  const long = "a".repeat(70_000);
+  test.each(
+    [
+      "HTTP/1.1 000 OK\r\n\r\n",
+      "HTTP/1.1 1000 OK\r\n\r\n",
+      "HTTP/1.1 302 Found\r\nlocation: http://[\r\n\r\n",
+      "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nx: a\x01b\r\n\r\n",
+      `HTTP/1.1 200 OK\r\nx: ${long}\r\n\r\n`,
+      "no HTTP\r\n\r\n",
+      "",
+    ].map((response) => ({ form: response.replace(long, "a…"), response })),
+  )("in the form $form is reported as a bad gateway", async ({ response }) => {
     const at = await lab(await rawApi(response));
     for (const _ of [1, 2]) expect(await ask(at)).toMatchObject({ status: 502 });
   });

@@ -1,9 +1,13 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer as createHttpServer, request } from "node:http";
 import { type AddressInfo, BlockList, connect, createServer, isIP, type LookupFunction, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer, text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { type EgressProxy, type ProxyOptions, startProxy } from "../../../components/sandbox/egress/proxy.ts";
@@ -13,6 +17,10 @@ import {
   parseTarget,
   permissionFor,
 } from "../../../components/sandbox/egress/rules.ts";
+import { freePort } from "../../support/free-port.ts";
+import { sendThenRead } from "../../support/send-then-read.ts";
+
+const forwarderFile = fileURLToPath(new URL("../../../components/sandbox/egress/forward.mjs", import.meta.url));
 
 describe("rules", () => {
   test.each([
@@ -123,8 +131,8 @@ describe("proxy", () => {
     return portOf(server.address());
   }
 
-  async function tunnel(socket: string, target: string): Promise<{ status: string; client: Socket }> {
-    const client = connect(socket);
+  async function tunnel(proxy: string | number, target: string): Promise<{ status: string; client: Socket }> {
+    const client = connect({ ...(typeof proxy === "string" ? { path: proxy } : { port: proxy }), allowHalfOpen: true });
     cleanUp.push(() => client.destroy());
     client.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`);
     const [head] = await once(client, "data");
@@ -200,6 +208,53 @@ describe("proxy", () => {
     expect(await get(socket, `http://127.0.0.1:${port + 1}/`)).toMatchObject({ status: 403 });
     expect(await get(socket, "/relative")).toMatchObject({ status: 400 });
     expect(await get(socket, "https://example.com/")).toMatchObject({ status: 400 });
+  });
+
+  test("a refusal reaches a client that sends its whole body before it reads", async () => {
+    const socket = await proxyFor([]);
+    const send = (target: string) => sendThenRead(socket, `POST ${target} HTTP/1.1`);
+    expect(await send("http://example.org/")).toBe(403);
+    expect(await send("/relative")).toBe(400);
+  });
+
+  describe("the forwarder in the sandbox's network", () => {
+    async function forwarder(socket: string, target?: number): Promise<number> {
+      const port = await freePort();
+      const targets = target === undefined ? [] : [`127.0.0.1:${target}`];
+      const child = spawn(process.execPath, [forwarderFile, socket, String(port), ...targets], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      cleanUp.push(() => child.kill());
+      await once(child.stdout, "data");
+      return port;
+    }
+
+    test("passes a refusal on to a client that sends its whole body before it reads", async () => {
+      const port = await forwarder(await proxyFor([]));
+      expect(await sendThenRead(port, "POST http://example.org/ HTTP/1.1")).toBe(403);
+    });
+
+    test("passes everything on to slow clients that have ended their direction", async () => {
+      // Of such sizes that the end of some waits in the proxy when the server has closed its connection.
+      const sizes = Array.from({ length: 24 }, (_, index) => (index + 1) * 128 * 1024);
+      const server = createServer({ allowHalfOpen: true }, (socket) => {
+        socket.on("error", () => {});
+        void text(socket).then((size) => socket.end(Buffer.alloc(Number(size))));
+      }).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      cleanUp.push(() => server.close());
+      const target = portOf(server.address());
+      const socket = await proxyFor([`127.0.0.1:${target}`]);
+      for (const to of [socket, await forwarder(socket)]) {
+        const received = sizes.map(async (size) => {
+          const { client } = await tunnel(to, `127.0.0.1:${target}`);
+          client.pause().end(String(size));
+          await sleep(500);
+          return (await buffer(client)).length;
+        });
+        expect(await Promise.all(received)).toEqual(sizes);
+      }
+    });
   });
 
   /** Answers each request with these bytes, and closes the connection. */
