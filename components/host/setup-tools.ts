@@ -25,7 +25,7 @@ export function setUpWrangler(options: SetupOptions): Promise<ProgramEnd> {
 /** Runs a part of setup as a separate process, because it reports on stderr, and holds locks until its process ends. */
 function runSetup(program: string, args: readonly string[], { env, ...options }: SetupOptions): Promise<ProgramEnd> {
   const extension = extname(fileURLToPath(import.meta.url));
-  const script = fileURLToPath(new URL(`../../scripts/setup/${program}${extension}`, import.meta.url));
+  const script = fileURLToPath(new URL(`../../scripts/stack/setup/${program}${extension}`, import.meta.url));
   const settings = Object.entries(env).flatMap(([name, value]) =>
     value !== undefined && isSetupVariable(name) ? [[name, value] as const] : [],
   );

@@ -35,7 +35,7 @@ const makeSeconds = 900;
 const mostPerRepo = 10;
 const mostBytes = 2 * 2 ** 30;
 
-const script = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "scripts", "make_tar_of_repo.sh");
+const script = fileURLToPath(new URL("make_tar_of_repo.sh", import.meta.url));
 
 /** Read at import time, because a Command's script later drops variables that its programs don't need. */
 const defaultCache = process.env["CHANGELINGS_CACHE"]

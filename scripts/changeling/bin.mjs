@@ -3,7 +3,7 @@
 // The package's `changeling` command. npm packs this file alone of scripts/, so it imports the launcher only in a checkout.
 import { existsSync } from "node:fs";
 
-const launcher = new URL("../launch.mjs", import.meta.url);
+const launcher = new URL("../stack/launch.mjs", import.meta.url);
 
 if (existsSync(launcher)) {
   process.env.CHANGELINGS_CALLED ??= "npx changeling";

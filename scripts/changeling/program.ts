@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { checkout } from "../setup/cache.mjs";
+import { checkout } from "../stack/setup/cache.mjs";
 
 type Add = (program: Command) => void;
 

@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { argumentsOf } from "../setup/arguments.mjs";
+import { argumentsOf } from "../stack/setup/arguments.mjs";
 import { commandMeasures } from "./bench/commands.ts";
 import { engineMeasures, quickEngineMeasures } from "./bench/engine.ts";
 import { forwardingMeasures } from "./bench/forwarding.ts";
@@ -18,7 +18,7 @@ import { seedClusterMeasures } from "./bench/seed-cluster.ts";
 import { seedReloadMeasures } from "./bench/seed-reload.ts";
 import { tarballMeasures } from "./bench/tarball.ts";
 
-/** What each measures is in its help: `scripts/setup/arguments.mjs`. */
+/** What each measures is in its help: `scripts/stack/setup/arguments.mjs`. */
 const suites: Readonly<Record<string, (folder: string) => AsyncGenerator<Measure>>> = {
   program: programMeasures,
   scheduler: schedulerMeasures,

@@ -7,8 +7,8 @@ import { once } from "node:events";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { programFiles } from "../../components/seed-agent/image/context.ts";
-import { argumentsOf } from "../setup/arguments.mjs";
 import { projectFolder } from "../stack/project.ts";
+import { argumentsOf } from "../stack/setup/arguments.mjs";
 import { writeModules } from "./build/modules.ts";
 
 /** Modules that a program reads: what a seed agent's code is written against, and its first version. */
@@ -37,10 +37,16 @@ if (status === 0) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }
-  cpSync(join(projectFolder, "scripts/make_tar_of_repo.sh"), join(dist, "scripts/make_tar_of_repo.sh"));
-  cpSync(join(projectFolder, "scripts/setup/versions.json"), join(dist, "scripts/setup/versions.json"));
+  cpSync(
+    join(projectFolder, "components/source/make_tar_of_repo.sh"),
+    join(dist, "components/source/make_tar_of_repo.sh"),
+  );
+  cpSync(join(projectFolder, "scripts/stack/setup/versions.json"), join(dist, "scripts/stack/setup/versions.json"));
   // The packages that a changeling's containers on Modal install.
-  cpSync(join(projectFolder, "scripts/setup/requirements.txt"), join(dist, "scripts/setup/requirements.txt"));
+  cpSync(
+    join(projectFolder, "scripts/stack/setup/requirements.txt"),
+    join(dist, "scripts/stack/setup/requirements.txt"),
+  );
 } else {
   process.exitCode = status;
 }

@@ -1,5 +1,5 @@
 /** `npm run check`: checks types, lint and format, shell scripts, and that the generated docs are up to date. */
-import { argumentsOf } from "../setup/arguments.mjs";
+import { argumentsOf } from "../stack/setup/arguments.mjs";
 import { runChecks } from "./check/checks.ts";
 
 argumentsOf("check");

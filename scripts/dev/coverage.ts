@@ -5,8 +5,8 @@
  * Tests that start other programs (the engine, Commands, containers) are not counted, because what runs there is not seen.
  */
 import { startVitest } from "vitest/node";
-import { argumentsOf } from "../setup/arguments.mjs";
-import { checkout } from "../setup/cache.mjs";
+import { argumentsOf } from "../stack/setup/arguments.mjs";
+import { checkout } from "../stack/setup/cache.mjs";
 
 const gatePercent = 85;
 

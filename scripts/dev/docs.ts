@@ -3,8 +3,8 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { argumentsOf } from "../setup/arguments.mjs";
 import { projectFolder } from "../stack/project.ts";
+import { argumentsOf } from "../stack/setup/arguments.mjs";
 import { fleetSchema } from "./docs/json-schema.ts";
 import { fleetReference } from "./docs/reference.ts";
 

@@ -2,9 +2,9 @@
  * `npm run emulator`: runs Modal's emulator in the foreground, to try a fleet on provider `modal` without an account.
  */
 import { type Emulator, startEmulator } from "../../test/support/modal-emulator.ts";
-import { argumentsOf } from "../setup/arguments.mjs";
-import { SetupError } from "../setup/progress.mjs";
-import { explain } from "../setup/run.mjs";
+import { argumentsOf } from "../stack/setup/arguments.mjs";
+import { SetupError } from "../stack/setup/progress.mjs";
+import { explain } from "../stack/setup/run.mjs";
 
 const { values } = argumentsOf("emulator");
 const runs = ["offline", "pip"] as const;

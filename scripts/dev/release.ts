@@ -2,8 +2,8 @@
  * `npm run release-micro` and `npm run release-baseline`: verifies, raises the version, and leaves a commit and an
  * annotated tag. Nothing is pushed. A release that fails changes nothing.
  */
-import { argumentsOf } from "../setup/arguments.mjs";
-import { checkout } from "../setup/cache.mjs";
+import { argumentsOf } from "../stack/setup/arguments.mjs";
+import { checkout } from "../stack/setup/cache.mjs";
 import { ReleaseError, release } from "./release/release.ts";
 
 const { values, operands } = argumentsOf("release");

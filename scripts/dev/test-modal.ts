@@ -6,7 +6,7 @@ import { ModalError } from "../../components/modal/modal-error.ts";
 import { type ModalToken, modalToken, noTokenRemedy } from "../../components/modal/token.ts";
 import { type JourneyOptions, modalJourney } from "../../test/support/modal-journey.ts";
 import { sandboxJourney } from "../../test/support/sandbox-journey.ts";
-import { argumentsOf } from "../setup/arguments.mjs";
+import { argumentsOf } from "../stack/setup/arguments.mjs";
 
 const repoVariable = "CHANGELINGS_TEST_REPO";
 

@@ -1,6 +1,6 @@
 /** `npm run pulumi -- …`: the Pulumi CLI of setup, on the backend and stack that the user has chosen. */
 import { parseArgs } from "node:util";
-import { endLike, passThrough } from "../setup/pass-through.mjs";
+import { endLike, passThrough } from "./setup/pass-through.mjs";
 import { commandsOn, leanProgram } from "./stack.ts";
 
 const args = process.argv.slice(2);

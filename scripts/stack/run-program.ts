@@ -4,8 +4,9 @@
  * are half of what the SDK loads, and with a faster protobuf `Struct`. Without the variable, as under plain `pulumi`,
  * everything works and is slower.
  */
-import { usePlainStructs } from "../plugins/plain-structs.ts";
+
 import { inSdk, leaveOutUnusedParts } from "./lean-program.ts";
+import { usePlainStructs } from "./plugins/plain-structs.ts";
 
 // Pulumi.yaml sets it too, but a language host that is older than its engine does not receive that. It would load
 // ts-node, which searches the whole project for TypeScript files.

@@ -1,5 +1,5 @@
-import { keyOf } from "../setup/cache.mjs";
-import { canLock, withLock } from "../setup/lock.mjs";
+import { keyOf } from "./setup/cache.mjs";
+import { canLock, withLock } from "./setup/lock.mjs";
 import { identityOfStack, type Stack } from "./stack.ts";
 
 /**

@@ -11,8 +11,8 @@ import {
   projectNameIn,
   type StackIdentity,
 } from "../../components/host/stack-identity.ts";
-import { passSignals } from "../setup/pass-through.mjs";
 import { projectFolder } from "./project.ts";
+import { passSignals } from "./setup/pass-through.mjs";
 
 /** A stack that the CLI works on. */
 export interface Stack {

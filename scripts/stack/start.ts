@@ -7,8 +7,8 @@ import { listingsOf, listText } from "../changeling/commands/list.ts";
 import { inspected } from "../changeling/context.ts";
 import { firedFirst } from "../changeling/cron/fire-first.ts";
 import { kindsOn } from "../changeling/kinds.ts";
-import { argumentsOf } from "../setup/arguments.mjs";
 import { devStack, ensureDevStack } from "./dev-stack.ts";
+import { argumentsOf } from "./setup/arguments.mjs";
 import { commandsOn, installationOf, pulumi } from "./stack.ts";
 import { withStackLock } from "./stack-lock.ts";
 

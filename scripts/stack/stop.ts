@@ -5,9 +5,9 @@ import { installationPaths } from "../../components/host/installation-paths.ts";
 import { kinds } from "../../components/kinds.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
 import { exportedState } from "../../components/stack/state.ts";
-import { argumentsOf } from "../setup/arguments.mjs";
 import { devFolder, devStack, exampleChangelings, exampleFleet, repairBackend } from "./dev-stack.ts";
 import { leftovers, remaining, removeInstallation } from "./remove-installation.ts";
+import { argumentsOf } from "./setup/arguments.mjs";
 import { installationOf, problemOf, pulumi, type Stack } from "./stack.ts";
 import { withStackLock } from "./stack-lock.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { KubernetesObject } from "../../components/seed-agent/kubernetes/kubernetes-object.ts";
 import { manifests } from "../../components/seed-agent/kubernetes/manifests.ts";
-import { findKubernetesValidate } from "../../scripts/setup/kubernetes-validate.ts";
+import { findKubernetesValidate } from "../../scripts/stack/setup/kubernetes-validate.ts";
 import { onKubernetes, seedSecrets } from "../support/deployed-seed.ts";
 
 /** The manifests against Kubernetes' published schemas, in which an unknown field is an error. */

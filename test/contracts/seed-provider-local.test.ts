@@ -6,7 +6,7 @@ import { expect, test, vi } from "vitest";
 import { stopDaemon } from "../../components/host/supervision/supervise.ts";
 import { daemonOf, localNode, nodesOf } from "../../components/seed-agent/local/node.ts";
 import { localSeedAgents } from "../../components/seed-agent/local/provider.ts";
-import { cacheFolder } from "../../scripts/setup/cache.mjs";
+import { cacheFolder } from "../../scripts/stack/setup/cache.mjs";
 import { freePort } from "../support/free-port.ts";
 import { seedSpec } from "../support/seed-spec.ts";
 import { describeSeedProvider, type SeedProviderLab } from "./seed-provider.ts";

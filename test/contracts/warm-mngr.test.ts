@@ -4,7 +4,7 @@ import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, rmS
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { readToolchain } from "../../scripts/setup/toolchain.mjs";
+import { readToolchain } from "../../scripts/stack/setup/toolchain.mjs";
 import { startWarmMngr } from "../support/warm-mngr/warm-mngr.ts";
 
 describe("mngr and modal as tests call them, in a fork of a process that has their modules", () => {

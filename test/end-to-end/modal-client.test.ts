@@ -7,7 +7,7 @@ import type { ModalError } from "../../components/modal/modal-error.ts";
 import { observeModal } from "../../components/modal/observe.ts";
 import { modalToken } from "../../components/modal/token.ts";
 import type { Modal } from "../../components/modal/types.ts";
-import { descendantsOf } from "../../scripts/setup/processes.mjs";
+import { descendantsOf } from "../../scripts/stack/setup/processes.mjs";
 import { sampleArguments } from "../support/argument-sampler.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { writeModalApp } from "../support/modal-app.ts";

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { daemonState } from "../../components/host/supervision/state.ts";
 import { readSeedAgent } from "../../components/seed-agent/installed.ts";
 import { localNode, placeOf } from "../../components/seed-agent/local/node.ts";
-import { cacheFolder } from "../../scripts/setup/cache.mjs";
+import { cacheFolder } from "../../scripts/stack/setup/cache.mjs";
 import { makeTestStack, type TestStack } from "../engine/test-stack.ts";
 import { freePort } from "../support/free-port.ts";
 import { runScript } from "../support/run-script.ts";

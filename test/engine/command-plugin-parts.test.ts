@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { diff } from "../../scripts/plugins/command/diff.ts";
-import { compileGlob } from "../../scripts/plugins/command/glob.ts";
-import { quote } from "../../scripts/plugins/command/go-text.ts";
-import { LineSplitter } from "../../scripts/plugins/command/line-splitter.ts";
-import type { Wire } from "../../scripts/plugins/wire.ts";
+import { diff } from "../../scripts/stack/plugins/command/diff.ts";
+import { compileGlob } from "../../scripts/stack/plugins/command/glob.ts";
+import { quote } from "../../scripts/stack/plugins/command/go-text.ts";
+import { LineSplitter } from "../../scripts/stack/plugins/command/line-splitter.ts";
+import type { Wire } from "../../scripts/stack/plugins/wire.ts";
 
 const { tie: wire } = fc.letrec<{ tie: Wire }>((tie) => ({
   tie: fc.oneof(

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { installPlugin } from "../../scripts/plugins/install.ts";
+import { installPlugin } from "../../scripts/stack/plugins/install.ts";
 import { ask, askAroundCancel, fixture, fixtureNames, fixturePath } from "./command-plugin-fixtures.ts";
 import { allEnd, isAlive, PluginDriver } from "./plugin-driver.ts";
 import type { Answer, Request } from "./plugin-messages.ts";

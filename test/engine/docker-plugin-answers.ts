@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { installPlugin } from "../../scripts/plugins/install.ts";
+import { installPlugin } from "../../scripts/stack/plugins/install.ts";
 import { fixtures, type TidyAnswer } from "./docker-plugin-fixtures.ts";
 import { ownAnswers } from "./docker-plugin-own-answers.ts";
 

@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { check } from "../../scripts/plugins/docker/check.ts";
-import { diff } from "../../scripts/plugins/docker/diff.ts";
+import { check } from "../../scripts/stack/plugins/docker/check.ts";
+import { diff } from "../../scripts/stack/plugins/docker/diff.ts";
 import {
   containerFields,
   type Field,
   type Fields,
   type Shape,
   volumeFields,
-} from "../../scripts/plugins/docker/fields.ts";
-import type { Bag, Wire } from "../../scripts/plugins/wire.ts";
+} from "../../scripts/stack/plugins/docker/fields.ts";
+import type { Bag, Wire } from "../../scripts/stack/plugins/wire.ts";
 
 const shapeOf = (shape: Shape, values?: readonly string[]): fc.Arbitrary<Wire> => {
   switch (shape.is) {

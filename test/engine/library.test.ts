@@ -97,7 +97,7 @@ describe("the package", () => {
 
 describe("setup in the package", () => {
   it.each(["sandbox-tools", "wrangler"])("has the program that finds or installs %s", (name) => {
-    expect(existsSync(join(installed.folder, "dist/scripts/setup", `${name}.js`))).toBe(true);
+    expect(existsSync(join(installed.folder, "dist/scripts/stack/setup", `${name}.js`))).toBe(true);
   });
 });
 

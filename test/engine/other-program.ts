@@ -8,9 +8,9 @@ import { installations } from "../../components/host/claims.ts";
 import { installationId } from "../../components/host/installation.ts";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { canonicalBackend } from "../../components/host/stack-identity.ts";
-import { cacheFolder } from "../../scripts/setup/cache.mjs";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { removeInstallation } from "../../scripts/stack/remove-installation.ts";
+import { cacheFolder } from "../../scripts/stack/setup/cache.mjs";
 import { endTmuxServer, hermeticEnvironment } from "./test-stack.ts";
 
 /** A folder `node_modules` with this project's package and the packages that it needs, as npm installs them. */

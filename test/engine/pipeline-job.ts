@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
 import { projectFolder } from "../../scripts/stack/project.ts";
+import { descendantsOf, signalQuietly } from "../../scripts/stack/setup/processes.mjs";
 import type { Finished } from "../../scripts/stack/stack.ts";
 import type { TestStack } from "./test-stack.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { z } from "zod/mini";
-import { installPlugin, type PluginName } from "../../scripts/plugins/install.ts";
+import { installPlugin, type PluginName } from "../../scripts/stack/plugins/install.ts";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { leanProgram } from "../../scripts/stack/stack.ts";
 import { compileCache } from "../support/compile-cache.ts";

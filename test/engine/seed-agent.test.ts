@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stopDaemon } from "../../components/host/supervision/supervise.ts";
 import { readSeedAgent } from "../../components/seed-agent/installed.ts";
 import { daemonOf, localNode } from "../../components/seed-agent/local/node.ts";
-import { cacheFolder } from "../../scripts/setup/cache.mjs";
+import { cacheFolder } from "../../scripts/stack/setup/cache.mjs";
 import { installationOf } from "../../scripts/stack/stack.ts";
 import { filesHolding } from "../support/files-holding.ts";
 import { freePort } from "../support/free-port.ts";

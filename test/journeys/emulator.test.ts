@@ -6,8 +6,8 @@ import { ModalClient } from "modal";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import * as z from "zod/mini";
 import { runProgram } from "../../components/lib/process.ts";
-import { toolchain } from "../../scripts/setup/environment.ts";
-import { descendantsOf, startOf } from "../../scripts/setup/processes.mjs";
+import { toolchain } from "../../scripts/stack/setup/environment.ts";
+import { descendantsOf, startOf } from "../../scripts/stack/setup/processes.mjs";
 import { portOf } from "../support/fault-proxy.ts";
 import { type Emulator, startEmulator } from "../support/modal-emulator.ts";
 

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { LEAN_REMEDY } from "../../scripts/setup/lean-pulumi.ts";
-import { findPulumi } from "../../scripts/setup/pulumi.ts";
-import { findPython } from "../../scripts/setup/python.ts";
+import { LEAN_REMEDY } from "../../scripts/stack/setup/lean-pulumi.ts";
+import { findPulumi } from "../../scripts/stack/setup/pulumi.ts";
+import { findPython } from "../../scripts/stack/setup/python.ts";
 
 /* The real Pulumi module with what lean-pulumi.ts removes, built by the real Go: minutes where Go's cache is empty. */
 

@@ -13,7 +13,7 @@ import { containerName } from "../../components/seed-agent/docker/names.ts";
 import { dockerSeedAgents } from "../../components/seed-agent/docker/provider.ts";
 import { contextFor } from "../../components/seed-agent/image/context.ts";
 import type { SeedAgentSpec } from "../../components/seed-agent/spec.ts";
-import { step } from "../../scripts/setup/progress.mjs";
+import { step } from "../../scripts/stack/setup/progress.mjs";
 import { startFakeAnthropic } from "../support/fake-model-api/anthropic.ts";
 import type { FakeModelApi } from "../support/fake-model-api/server.ts";
 import { portOf } from "../support/fault-proxy.ts";

@@ -6,7 +6,7 @@ import { kubernetesCheck } from "../../components/seed-agent/kubernetes/doctor.t
 import { kubernetesProvider } from "../../components/seed-agent/kubernetes/provider.ts";
 import type { SeedAgentProvider } from "../../components/seed-agent/provider.ts";
 import type { SeedAgentSpec } from "../../components/seed-agent/spec.ts";
-import { builtKubernetes } from "../../scripts/setup/kubernetes.ts";
+import { builtKubernetes } from "../../scripts/stack/setup/kubernetes.ts";
 import { onKubernetes, seedSecrets } from "../support/deployed-seed.ts";
 import { KubernetesCluster } from "../support/kubernetes-cluster.ts";
 

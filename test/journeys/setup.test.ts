@@ -5,9 +5,9 @@ import { rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { cacheFolder, checkout } from "../../scripts/setup/cache.mjs";
-import { descendantsOf, startOf } from "../../scripts/setup/processes.mjs";
-import { which } from "../../scripts/setup/toolchain.mjs";
+import { cacheFolder, checkout } from "../../scripts/stack/setup/cache.mjs";
+import { descendantsOf, startOf } from "../../scripts/stack/setup/processes.mjs";
+import { which } from "../../scripts/stack/setup/toolchain.mjs";
 
 /*
  * Setup as a person meets it: a fresh clone, an empty home, an empty cache, the servers of Pulumi out of reach.
@@ -73,7 +73,7 @@ interface Run {
 }
 
 function launch(clone: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Run {
-  const child = spawn(process.execPath, [join(clone, "scripts/launch.mjs"), ...args], {
+  const child = spawn(process.execPath, [join(clone, "scripts/stack/launch.mjs"), ...args], {
     cwd: clone,
     env: { ...environment, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -186,7 +186,7 @@ test("a missing tool is named with what installs it", async () => {
 });
 
 test("Node comes from npm where the machine's is too old", { timeout: 120_000 }, async () => {
-  const module = join(clones[0], "scripts/setup/node.mjs");
+  const module = join(clones[0], "scripts/stack/setup/node.mjs");
   const code = `const { installNode } = await import(${JSON.stringify(module)}); await installNode();`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
     env: { ...environment, CHANGELINGS_CACHE: join(folder, "node-cache") },

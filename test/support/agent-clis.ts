@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { setUpSandboxTools } from "../../scripts/setup/sandbox-tools.ts";
+import { setUpSandboxTools } from "../../scripts/stack/setup/sandbox-tools.ts";
 
 /** Installs the real CLIs of the image once. @returns a PATH with them and the system's programs */
 export async function agentPath(): Promise<string> {

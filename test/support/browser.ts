@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { findChromium } from "../../scripts/setup/chromium.ts";
+import { findChromium } from "../../scripts/stack/setup/chromium.ts";
 
 /** A real headless browser. It resolves `*.localhost` to this machine by itself. */
 export interface TestBrowser {

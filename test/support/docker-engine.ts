@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { messageOf } from "../../components/lib/as-error.ts";
-import { type DockerSetup, setUpDocker } from "../../scripts/setup/docker.ts";
-import { withLock } from "../../scripts/setup/lock.mjs";
-import { SetupError } from "../../scripts/setup/progress.mjs";
+import { type DockerSetup, setUpDocker } from "../../scripts/stack/setup/docker.ts";
+import { withLock } from "../../scripts/stack/setup/lock.mjs";
+import { SetupError } from "../../scripts/stack/setup/progress.mjs";
 import { type OwnDockerd, startDockerd } from "./own-dockerd.ts";
 
 /** A docker daemon for tests. */

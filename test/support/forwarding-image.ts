@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { which } from "../../scripts/setup/toolchain.mjs";
+import { which } from "../../scripts/stack/setup/toolchain.mjs";
 import type { DockerEngine } from "./docker-engine.ts";
 import { pythonOfMngr } from "./python-of-mngr.ts";
 

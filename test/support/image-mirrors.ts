@@ -4,7 +4,7 @@ import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startProxy } from "../../components/sandbox/egress/proxy.ts";
-import { SetupError } from "../../scripts/setup/progress.mjs";
+import { SetupError } from "../../scripts/stack/setup/progress.mjs";
 import { type DockerEngine, dockerEngine } from "./docker-engine.ts";
 import { portOf } from "./fault-proxy.ts";
 import { makeNodeBase, type NodeBase, type NodeRelease } from "./node-base.ts";

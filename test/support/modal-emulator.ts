@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import * as z from "zod/mini";
-import { cacheFolder } from "../../scripts/setup/cache.mjs";
-import { setUpEmulator } from "../../scripts/setup/emulator.ts";
+import { cacheFolder } from "../../scripts/stack/setup/cache.mjs";
+import { setUpEmulator } from "../../scripts/stack/setup/emulator.ts";
 import { EmulatorControl } from "./modal-control.ts";
 
 export interface EmulatorOptions {

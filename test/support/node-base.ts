@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { cacheFolder, keyOf, platform } from "../../scripts/setup/cache.mjs";
-import { installFolder } from "../../scripts/setup/install.mjs";
-import { installPackage } from "../../scripts/setup/npm.mjs";
-import { step } from "../../scripts/setup/progress.mjs";
-import versions from "../../scripts/setup/versions.json" with { type: "json" };
+import { cacheFolder, keyOf, platform } from "../../scripts/stack/setup/cache.mjs";
+import { installFolder } from "../../scripts/stack/setup/install.mjs";
+import { installPackage } from "../../scripts/stack/setup/npm.mjs";
+import { step } from "../../scripts/stack/setup/progress.mjs";
+import versions from "../../scripts/stack/setup/versions.json" with { type: "json" };
 
 /** A root file system like that of Docker Hub's `node:<version>-bookworm-slim`, made from Debian's mirror and npm. */
 export interface NodeBase {

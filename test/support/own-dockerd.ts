@@ -14,8 +14,8 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startOf } from "../../scripts/setup/processes.mjs";
-import { pathOfRoot } from "../../scripts/setup/tools.ts";
+import { startOf } from "../../scripts/stack/setup/processes.mjs";
+import { pathOfRoot } from "../../scripts/stack/setup/tools.ts";
 
 /** A docker daemon of a test's own. */
 export interface OwnDockerd {

@@ -16,9 +16,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { setUpPostgres } from "../../scripts/setup/postgres.ts";
-import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
-import { SetupError } from "../../scripts/setup/progress.mjs";
+import { setUpPostgres } from "../../scripts/stack/setup/postgres.ts";
+import { descendantsOf, signalQuietly } from "../../scripts/stack/setup/processes.mjs";
+import { SetupError } from "../../scripts/stack/setup/progress.mjs";
 import { freePort } from "./free-port.ts";
 
 /** A real PostgreSQL on loopback. It starts in about two seconds, so a test file has one. */

@@ -1,4 +1,4 @@
-import { readToolchain } from "../../scripts/setup/toolchain.mjs";
+import { readToolchain } from "../../scripts/stack/setup/toolchain.mjs";
 
 /** The interpreter of mngr's environment. */
 export function pythonOfMngr(): string {

@@ -10,7 +10,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** As `scripts/launch.mjs` has them; by it, messages would advise what the launcher was called with. */
+/** As `scripts/stack/launch.mjs` has them; by it, messages would advise what the launcher was called with. */
 const programs = {
   start: "stack/start.ts",
   stop: "stack/stop.ts",

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { imageSources } from "../../components/docker/image-sources.ts";
 import { dockerSandboxes } from "../../components/sandbox/docker/provider.ts";
 import { dockerfile } from "../../components/sandbox/image/image.ts";
-import { cacheFolder, keyOf } from "../../scripts/setup/cache.mjs";
-import { installFolder } from "../../scripts/setup/install.mjs";
-import { step } from "../../scripts/setup/progress.mjs";
+import { cacheFolder, keyOf } from "../../scripts/stack/setup/cache.mjs";
+import { installFolder } from "../../scripts/stack/setup/install.mjs";
+import { step } from "../../scripts/stack/setup/progress.mjs";
 import { type MirroredDocker, mirroredDocker } from "./image-mirrors.ts";
 import { node22 } from "./node-base.ts";
 

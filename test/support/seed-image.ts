@@ -12,9 +12,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { contextFor } from "../../components/seed-agent/image/context.ts";
-import { NPM_FLAGS, npm } from "../../scripts/setup/npm.mjs";
-import { setUpSandboxTools } from "../../scripts/setup/sandbox-tools.ts";
-import { which } from "../../scripts/setup/toolchain.mjs";
+import { NPM_FLAGS, npm } from "../../scripts/stack/setup/npm.mjs";
+import { setUpSandboxTools } from "../../scripts/stack/setup/sandbox-tools.ts";
+import { which } from "../../scripts/stack/setup/toolchain.mjs";
 import type { DockerEngine } from "./docker-engine.ts";
 
 /**

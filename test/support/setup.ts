@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
-import { which } from "../../scripts/setup/toolchain.mjs";
+import { which } from "../../scripts/stack/setup/toolchain.mjs";
 
 /** A home, a cache and a PATH for one test. The environment variables that setup reads point to them. */
 export interface Machine {

@@ -8,7 +8,7 @@ import { expect } from "vitest";
 import { projectFolder } from "../../scripts/stack/project.ts";
 import { type Ended, Repository } from "./repository.ts";
 
-const script = join(projectFolder, "scripts", "make_tar_of_repo.sh");
+const script = join(projectFolder, "components/source/make_tar_of_repo.sh");
 export const past = { author: "Ada", at: "2026-01-02T03:04:05+06:00" };
 export const origin = "https://example.com/me/app.git";
 

@@ -12,7 +12,7 @@ import {
   statfsSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { descendantsOf, signalQuietly } from "../../scripts/setup/processes.mjs";
+import { descendantsOf, signalQuietly } from "../../scripts/stack/setup/processes.mjs";
 
 const MEMORY = "/dev/shm";
 // Short, because the path of a socket, four folders below, may have 107 characters.

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import * as z from "zod/mini";
 import { readRecord } from "../../components/web/agent/record.ts";
 import { adminRequest } from "../../components/web/forwarding/admin-client.ts";
-import { checkout } from "../../scripts/setup/cache.mjs";
+import { checkout } from "../../scripts/stack/setup/cache.mjs";
 import type { TestStack } from "../engine/test-stack.ts";
 
 /** A git repository of the agent in probe-agent.mjs, to be cloned. */

@@ -9,7 +9,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 export const programFolder = join(here, "program");
 
 /** What its containers install: mngr and modal, each file pinned by hash. */
-export const programRequirements = findUp(join("scripts", "setup", "requirements.txt"));
+export const programRequirements = findUp(join("scripts", "stack", "setup", "requirements.txt"));
 
 let fingerprint: string | undefined;
 

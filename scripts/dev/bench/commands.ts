@@ -25,7 +25,7 @@ export async function* commandMeasures(folder: string): AsyncGenerator<Measure> 
       cwd: projectFolder,
       env: { ...env, ...stackEnvironment(stack) },
     });
-  const changeling = (name: string) => () => timed("node", ["scripts/launch.mjs", "changeling", name], inProject);
+  const changeling = (name: string) => () => timed("node", ["scripts/stack/launch.mjs", "changeling", name], inProject);
   const list = () => timed("mngr", ["list", "--provider", "local", "--format", "json", "--headless"], inProject);
   const preview = () => pulumi("preview", "--json", "--non-interactive");
   await pulumi("up", "--yes", "--skip-preview");

@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import { WebSocket } from "ws";
 import * as z from "zod/mini";
 import { v8Options } from "../../../components/web/forwarding/supervise.ts";
-import { SetupError } from "../../setup/progress.mjs";
+import { SetupError } from "../../stack/setup/progress.mjs";
 import { startMngrForward } from "./forwarding-peer.ts";
 import type { Listening } from "./forwarding-program.ts";
 import { type Load, load, loadConnections } from "./load.ts";

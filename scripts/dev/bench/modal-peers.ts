@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { findPython } from "../../setup/python.ts";
-import { installPythonLock } from "../../setup/python-environment.ts";
+import { findPython } from "../../stack/setup/python.ts";
+import { installPythonLock } from "../../stack/setup/python-environment.ts";
 import { timed } from "./measure.ts";
 import type { ModalPlace } from "./modal-place.ts";
 

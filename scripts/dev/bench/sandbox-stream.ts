@@ -117,7 +117,7 @@ async function send(
   { home, session, prompt }: { readonly home: string; readonly session: string; readonly prompt: string },
   arrivals: Arrivals,
 ): Promise<void> {
-  const args = ["scripts/launch.mjs", "changeling", "sandbox", "send", session, prompt];
+  const args = ["scripts/stack/launch.mjs", "changeling", "sandbox", "send", session, prompt];
   const child = spawn("node", args, {
     cwd: projectFolder,
     env: { ...process.env, HOME: home },

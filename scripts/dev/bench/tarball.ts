@@ -19,7 +19,7 @@ export async function* tarballMeasures(folder: string): AsyncGenerator<Measure> 
   await git("-c", "user.name=Bench", "-c", "user.email=bench@example.com", "commit", "--quiet", "--message", "1");
   await git("repack", "-a", "-d", "--quiet");
 
-  const script = join(projectFolder, "scripts", "make_tar_of_repo.sh");
+  const script = join(projectFolder, "components/source/make_tar_of_repo.sh");
   const out = join(folder, "out.tar.gz");
   const make = () => timed(script, [repo, "main", out], inFolder);
   const clone = `git clone --quiet --depth 1 "file://$1" clone && tar -c -C clone . | gzip -n -1 >clone.tar.gz`;

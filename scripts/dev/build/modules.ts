@@ -9,7 +9,7 @@ const entries = [
   "changelings/stock.ts",
   "scripts/{forwarding,local,modal,repo}-*.ts",
   "scripts/{command,web-agent}.ts",
-  "scripts/setup/{sandbox-tools,wrangler}.ts",
+  "scripts/stack/setup/{sandbox-tools,wrangler}.ts",
 ];
 
 /**

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { findActionlint } from "../../setup/actionlint.ts";
-import { checkout } from "../../setup/cache.mjs";
-import { shareWithNextClone } from "../../setup/packages.ts";
-import { duration } from "../../setup/progress.mjs";
-import { findShellcheck } from "../../setup/shellcheck.ts";
+import { findActionlint } from "../../stack/setup/actionlint.ts";
+import { checkout } from "../../stack/setup/cache.mjs";
+import { shareWithNextClone } from "../../stack/setup/packages.ts";
+import { duration } from "../../stack/setup/progress.mjs";
+import { findShellcheck } from "../../stack/setup/shellcheck.ts";
 import { vacuousExpectations } from "./expectations.ts";
 import { importCycles, importsOf, upwardImports } from "./imports.ts";
 import { namedKinds } from "./kind-names.ts";

@@ -27,7 +27,7 @@ const allowed: readonly string[] = [
   "scripts/stack/start.ts", // fires the example's changeling: the tour of npm start begins with it
   "scripts/changeling/plan/preview.ts", // a schedule's next times, wherever a Command has a SCHEDULE
   "scripts/dev/", // benches, generated docs and the build of each kind
-  "scripts/setup/", // what a kind needs is installed before anything of the project can load
+  "scripts/stack/setup/", // what a kind needs is installed before anything of the project can load
 ];
 
 export function placesIn(file: string, text: string, kinds: readonly string[]): string[] {

@@ -27,7 +27,7 @@ export async function fences(): Promise<readonly Fence[]> {
 
 function addToPath(): void {
   if (programOnPath("bwrap") !== undefined) return;
-  const script = fileURLToPath(new URL("../../../scripts/setup/sandbox-tools.ts", import.meta.url));
+  const script = fileURLToPath(new URL("../../../scripts/stack/setup/sandbox-tools.ts", import.meta.url));
   try {
     const { bwrap } = JSON.parse(execFileSync(process.execPath, [script], { encoding: "utf8" }));
     process.env["PATH"] = `${dirname(bwrap)}:${process.env["PATH"] ?? ""}`;

@@ -3,14 +3,14 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Toolchain } from "../../../scripts/setup/toolchain.mjs";
+import type { Toolchain } from "../../../scripts/stack/setup/toolchain.mjs";
 
 const inFolder = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
  * Lets tests' calls of mngr and modal run in forks of one process that has their modules already: importing them takes
  * a second or two of processor time, and tests make hundreds of calls. Until that process is ready, and where it can't
- * serve, the real program is executed. What a user starts by `scripts/launch.mjs` always uses the real one.
+ * serve, the real program is executed. What a user starts by `scripts/stack/launch.mjs` always uses the real one.
  *
  * @returns the PATH for tests, and how to end the process
  */

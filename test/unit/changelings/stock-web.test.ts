@@ -11,7 +11,7 @@ import { refusal } from "../../../changelings/chat/repo/lib/same-site.mjs";
 import { piecesOf } from "../../../changelings/chat/repo/public/format.js";
 import { stockWebType, stockWebTypes } from "../../../changelings/stock-web.ts";
 import { webSettings } from "../../../components/web/settings.ts";
-import { checkout } from "../../../scripts/setup/cache.mjs";
+import { checkout } from "../../../scripts/stack/setup/cache.mjs";
 
 describe("the stock web changelings", () => {
   test("are these", () => {

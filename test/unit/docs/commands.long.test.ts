@@ -64,16 +64,20 @@ function helpOf(script: string, ...args: string[]): string {
   const known = helps.get(key);
   if (known !== undefined) return known;
   const file = /launch\.mjs (\S+)/.exec(scripts[script] ?? "")?.[1] ?? script;
-  const help = execFileSync(process.execPath, [join(projectFolder, "scripts/launch.mjs"), file, ...args, "--help"], {
-    cwd: projectFolder,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      PATH: process.env["PATH"],
-      HOME: process.env["HOME"],
-      CHANGELINGS_CACHE: process.env["CHANGELINGS_CACHE"],
+  const help = execFileSync(
+    process.execPath,
+    [join(projectFolder, "scripts/stack/launch.mjs"), file, ...args, "--help"],
+    {
+      cwd: projectFolder,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        PATH: process.env["PATH"],
+        HOME: process.env["HOME"],
+        CHANGELINGS_CACHE: process.env["CHANGELINGS_CACHE"],
+      },
     },
-  });
+  );
   helps.set(key, help);
   return help;
 }

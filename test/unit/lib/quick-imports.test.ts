@@ -37,7 +37,7 @@ it("resolves the same modules as Node, once each, and leaves the others to it", 
     const again = await import(new URL("components/host/files.ts", "file://" + process.cwd() + "/").href);
     const { createRequire } = await import("node:module");
     const require = createRequire(process.cwd() + "/index.ts");
-    print([readJsonOrNull === again.readJsonOrNull, typeof require("./scripts/setup/cache.mjs").keyOf,
+    print([readJsonOrNull === again.readJsonOrNull, typeof require("./scripts/stack/setup/cache.mjs").keyOf,
       (await import("fs")).default === (await import("node:fs")).default]);`;
   expect(run(code)).toEqual([true, "function", true]);
 });

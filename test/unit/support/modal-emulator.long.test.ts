@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { setUpEmulator } from "../../../scripts/setup/emulator.ts";
+import { setUpEmulator } from "../../../scripts/stack/setup/emulator.ts";
 
 test("the Python tests of Modal's emulator pass", async () => {
   const { python, source } = await setUpEmulator();

@@ -25,7 +25,7 @@ const packageRoot = join(here, "../../../..");
 const buildFiles = {
   Dockerfile: join(here, "Dockerfile"),
   "install-tools.sh": join(here, "install-tools.sh"),
-  "requirements.txt": join(packageRoot, "scripts/setup/requirements.txt"),
+  "requirements.txt": join(packageRoot, "scripts/stack/setup/requirements.txt"),
 };
 
 /** Allows for a slow machine that downloads the base images and mngr. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { expect, it } from "vitest";
 import { changelingProgram } from "../../../../scripts/changeling/program.ts";
-import { checkout } from "../../../../scripts/setup/cache.mjs";
+import { checkout } from "../../../../scripts/stack/setup/cache.mjs";
 
 it("prints the released version", async () => {
   const version = readFileSync(join(checkout, "VERSION"), "utf8");

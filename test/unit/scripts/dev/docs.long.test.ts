@@ -226,7 +226,7 @@ describe("npm run docs", () => {
     for (const file of [
       "scripts/dev/docs.ts",
       "scripts/stack/project.ts",
-      "scripts/setup/arguments.mjs",
+      "scripts/stack/setup/arguments.mjs",
       "package.json",
     ])
       cpSync(join(projectFolder, file), join(sandbox.folder, file));

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { cacheFolder, checkout } from "../../../../scripts/setup/cache.mjs";
-import { ownPulumiHome } from "../../../../scripts/setup/toolchain.mjs";
+import { cacheFolder, checkout } from "../../../../scripts/stack/setup/cache.mjs";
+import { ownPulumiHome } from "../../../../scripts/stack/setup/toolchain.mjs";
 import { compileCache } from "../../../support/compile-cache.ts";
 
 let folder = "";

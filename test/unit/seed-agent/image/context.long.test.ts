@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { clisOf, contextFor, release } from "../../../../components/seed-agent/image/context.ts";
 import { serviceAssets } from "../../../../components/seed-agent/program/hot-reload/assets.ts";
-import versions from "../../../../scripts/setup/versions.json" with { type: "json" };
+import versions from "../../../../scripts/stack/setup/versions.json" with { type: "json" };
 
 const project = join(import.meta.dirname, "../../../..");
 const main = join(project, "test/support/stand-in-service.ts");

@@ -115,10 +115,10 @@ it("every line runs a script that exists, with a command and options that it tak
   expect(lines).toHaveLength(5);
   for (const line of lines) {
     const [, name = "", , rest = ""] = /^npm run (\S+)( -- (.*))?$/.exec(line) ?? [];
-    expect(scripts[name]).toBe(`node scripts/launch.mjs ${name}`);
+    expect(scripts[name]).toBe(`node scripts/stack/launch.mjs ${name}`);
     if (rest === "") continue;
     const [command = "", ...args] = rest.split(" ");
-    const launch = [join(projectFolder, "scripts/launch.mjs"), name, command, "--help"];
+    const launch = [join(projectFolder, "scripts/stack/launch.mjs"), name, command, "--help"];
     const { stdout, status } = spawnSync(process.execPath, launch, { encoding: "utf8" });
     expect(status).toBe(0);
     for (const option of args.filter((arg) => arg.startsWith("--"))) expect(stdout).toContain(option);
