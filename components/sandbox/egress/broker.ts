@@ -211,7 +211,7 @@ class Access {
     const encoding = response.headers["content-encoding"] || "identity";
     if (encoding !== "identity") return void fail(502, "the API compresses its response, which was not requested");
     try {
-      outgoing.writeHead(status, responseHeaders(response.headers, this.#secrets));
+      outgoing.writeHead(status, { ...responseHeaders(response.headers, this.#secrets), ...connection(outgoing) });
     } catch (error) {
       // Node parses some responses that it refuses to send, such as one with status 000.
       return void fail(502, `the API's response is invalid: ${messageOf(error)}`);
@@ -268,7 +268,15 @@ function refuse(outgoing: ServerResponse, status: number, message: string): void
   }
   const type = errorTypes[status] ?? "api_error";
   const body = JSON.stringify({ type: "error", error: { type, message, code: type, param: null } });
-  outgoing.writeHead(status, { "content-type": "application/json" }).end(body);
+  outgoing.writeHead(status, { "content-type": "application/json", ...connection(outgoing) }).end(body);
+}
+
+/**
+ * The connection is closed after the response, because a client could send its next request while an idle connection is
+ * being closed. It is kept while the body is still being sent: the system would reset it, and the client miss the response.
+ */
+function connection({ req }: ServerResponse): { connection?: "close" } {
+  return req.complete ? { connection: "close" } : {};
 }
 
 function tooLarge(maxBodyBytes: number): string {

@@ -177,7 +177,8 @@ describe("a request with the token", () => {
     const api = await apiOf();
     const at = await lab(api.url);
     expect(at.access.url).toBe("http://127.0.0.1:3128/model");
-    expect(await ask(at, { path: `${at.access.url}/v1/messages` })).toMatchObject({ status: 200 });
+    const answer = await ask(at, { path: `${at.access.url}/v1/messages` });
+    expect(answer).toMatchObject({ status: 200, headers: { connection: "close" } });
     expect(api.requests).toMatchObject([{ url: "/v1/messages", headers: { "x-api-key": key } }]);
   });
 
