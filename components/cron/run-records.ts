@@ -2,6 +2,9 @@ import * as z from "zod/mini";
 
 /** Run records: what happened, for people and scripts. Shared by both providers and the CLI. */
 
+/** How the reason of a run begins that had no valid key: until that is repaired, the next one fails too. */
+export const rejectedKey = "the model's API rejects its key";
+
 export type Outcome = "succeeded" | "no_changes" | "failed" | "timed_out" | "skipped";
 
 /** Why a run was fired. `due` is the due time it covers (ISO 8601, UTC). */

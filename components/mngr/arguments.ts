@@ -25,6 +25,8 @@ export interface CreateOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** Absolute path of a dotenv file; see `envFileText`. */
   readonly envFile: string;
+  /** Shell command that runs in the worktree, with the agent's environment, before the agent starts. */
+  readonly prepare?: string | undefined;
   /** Absolute path of a file with the first message. */
   readonly messageFile?: string | undefined;
   readonly template?: string | undefined;
@@ -43,6 +45,7 @@ export function createArguments(options: CreateOptions): string[] {
     ...Object.entries(options.labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]),
     ...["--branch", `${options.base}:${options.branch}`],
     ...["--env-file", options.envFile],
+    ...(options.prepare === undefined ? [] : ["--extra-provision-command", options.prepare]),
     ...(options.template === undefined ? [] : ["--template", options.template]),
     ...(options.messageFile === undefined ? [] : ["--message-file", options.messageFile]),
     ...(options.settings ?? []).flatMap((setting) => ["--setting", setting]),

@@ -10,6 +10,7 @@ import {
   transcriptArguments,
   versionArguments,
 } from "./arguments.ts";
+import { type ApiFailure, apiFailureOf } from "./claude-error.ts";
 import { agentFolder, brokenAgentRemedy, brokenAgents, mngrHostDir } from "./host-dir.ts";
 import { installedVersion } from "./installed-version.ts";
 import {
@@ -92,6 +93,8 @@ export interface Mngr {
   capture(agent: string, hasEnded?: boolean): Promise<string>;
   /** The conversation so far; empty if there is none. */
   transcript(agent: string): Promise<string>;
+  /** The API error with which the conversation of a local Claude Code agent ended. @param agent its id */
+  apiFailure(agent: string): ApiFailure | undefined;
   /**
    * Starts a `mngr create` that outlives this process. Its `cwd` is the repository.
    * @param options.project a settings folder that mngr reads in place of the repository's (see `writeProjectSettings`)
@@ -170,6 +173,7 @@ export function mngrClient(env: Readonly<Record<string, string>>, signal?: Abort
       const finished = await run(transcriptArguments(agent));
       return finished.code === 0 ? finished.stdout : "";
     },
+    apiFailure: (agent) => apiFailureOf(hostDir, agent),
     whyBroken: () => broken(hostDir),
     startCreate(args, { project, ...options }) {
       // A folder that the user chose takes precedence.

@@ -51,7 +51,7 @@ class Arguments(Lab):
     LEAST = CreateOptions(
         run=RUN, type="command", labels={"CREATOR": "changeling"}, work_dir="/code/project", env_file="/e",
         host_env_file=None, sandbox_timeout_seconds=3780, volume=("runs", "/r"), prepare=["one", "two"], snapshot=None,
-        template=None, message_file=None, settings=[], build_args=[], agent_args=[],
+        provision=[], template=None, message_file=None, settings=[], build_args=[], agent_args=[],
     )  # fmt: skip
 
     def test_of_the_least_create(self) -> None:
@@ -67,15 +67,15 @@ class Arguments(Lab):
 
     def test_of_a_full_create_end_with_the_agents_own(self) -> None:
         options = {
-            **self.LEAST.__dict__, "host_env_file": "/h", "snapshot": "im-1", "template": "t", "message_file": "/m",
-            "settings": ["a=1", "b=2"], "build_args": ["cpu=2"], "agent_args": ["--", HOSTILE],
+            **self.LEAST.__dict__, "host_env_file": "/h", "snapshot": "im-1", "provision": ["p"], "template": "t",
+            "message_file": "/m", "settings": ["a=1", "b=2"], "build_args": ["cpu=2"], "agent_args": ["--", HOSTILE],
         }  # fmt: skip
         args = create_arguments(CreateOptions(**options))
         self.assertEqual(
             args[args.index("--host-env-file") :],
             ["--host-env-file", "/h", "--idle-mode", "disabled"]
             + ["--post-host-create-command", "one", "--post-host-create-command", "two", "--snapshot", "im-1"]
-            + ["--template", "t", "--message-file", "/m", "--setting", "a=1", "--setting", "b=2"]
+            + ["--extra-provision-command", "p", "--template", "t", "--message-file", "/m", "--setting", "a=1", "--setting", "b=2"]
             + ["--build-arg", "cpu=2", "--build-arg", "timeout=3780", "--build-arg", "volume=runs:/r"]
             + ["--", "--", HOSTILE],
         )

@@ -1,5 +1,6 @@
 """watch.sh: how it sees that an agent without an exit status is done."""
 
+import json
 import subprocess
 
 from watching import Watching
@@ -10,6 +11,36 @@ class WatchTalk(Watching):
         self.happen = lambda: self.commit("Talk")
         self.assert_end(self.watched(ends="settles"), "succeeded", None, ["Talk"])
         self.assertEqual((self.records / "output.log").read_text(), "what it said\n")
+
+    def test_a_conversation_that_ended_with_an_error_of_the_api(self) -> None:
+        def say(error: str, text: str) -> None:
+            transcript = self.host_dir / "agents/agent-1/logs/claude_transcript/events.jsonl"
+            transcript.parent.mkdir(parents=True, exist_ok=True)
+            asked = {"type": "user", "message": {"content": "Go"}}
+            said = {"type": "assistant", "error": error, "isApiErrorMessage": True}
+            said["message"] = {"content": [{"type": "text", "text": text}]}
+            lines = [json.dumps(asked), json.dumps(said), json.dumps({"type": "system"}), "{ cut"]
+            transcript.write_text("".join(f"{line}\n" for line in lines))
+
+        rejected = (
+            "the model's API rejects its key (Invalid API key): set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN "
+            "to a valid one, and apply the fleet again"
+        )
+        self.happen = lambda: say("authentication_failed", "Invalid\nAPI key")
+        self.assert_end(self.watched(ends="settles"), "failed", rejected, [])
+
+    def test_a_conversation_that_was_broken_off_after_a_commit(self) -> None:
+        def happen() -> None:
+            self.commit("Half")
+            transcript = self.host_dir / "agents/agent-1/logs/claude_transcript/events.jsonl"
+            transcript.parent.mkdir(parents=True, exist_ok=True)
+            said = {"type": "assistant", "isApiErrorMessage": True, "message": {"content": "Overloaded"}}
+            transcript.write_text(json.dumps(said))
+
+        self.happen = happen
+        ended = self.watched(ends="settles")
+        self.assert_end(ended, "succeeded", None, ["Half"])
+        self.assertEqual(ended["warnings"], ["it was broken off: the model's API failed: Overloaded"])
 
     def test_a_conversation_whose_process_ends_has_failed(self) -> None:
         idle = subprocess.Popen(["sleep", "30"])

@@ -8,6 +8,7 @@ import { installedJobs } from "../local/installed-files.ts";
 import { readRuns } from "../local/records.ts";
 import { schedulerState } from "../local/state.ts";
 import { bootInstructions } from "../local/supervise.ts";
+import { rejectedKey } from "../run-records.ts";
 import type { CronSettings } from "../settings.ts";
 import { hookChecks } from "./hooks.ts";
 import { cronsOnModal } from "./on-modal.ts";
@@ -63,13 +64,16 @@ function localChecks(stack: InspectedStack, needsNone: boolean): Check[] {
 }
 
 /**
- * Warns if the last run failed before its agent was created: the next one will fail too. A repository's hook may fail, or
- * a git filter may be missing.
+ * Warns if the last run failed in such a way that the next one will fail too: before its agent was created (a repository's
+ * hook may fail, or a git filter may be missing), or because its key is rejected.
  */
 function failedRunCheck({ paths }: InspectedStack, name: string): Check[] {
   const last = readRuns(paths, name).find(({ outcome }) => outcome !== undefined && outcome !== "skipped");
-  if (last?.outcome !== "failed" || last.agentId !== undefined) return [];
-  const detail = `the last run could not start: ${last.reason ?? "no reason is recorded"}`;
+  if (last?.outcome !== "failed") return [];
+  const reason = last.reason ?? "no reason is recorded";
+  if (last.agentId !== undefined && !reason.startsWith(rejectedKey)) return [];
+  const detail =
+    last.agentId === undefined ? `the last run could not start: ${reason}` : `the last run failed: ${reason}`;
   return [warning(`runs of ${name}`, detail, `repair that, then run: ${changelingCommand()} run ${name} --wait`)];
 }
 

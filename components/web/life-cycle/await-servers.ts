@@ -1,4 +1,5 @@
 import { hasEnded } from "../../mngr/agent-state.ts";
+import { approveKeyCommand } from "../../mngr/approve-key.ts";
 import { mostBytes, registrationFiles } from "../agent/servers.ts";
 
 /**
@@ -10,8 +11,12 @@ const files = registrationFiles.join(" ");
 /** The note, in the agent's state folder: a line per file. */
 export const startNote = "changelings-start";
 
-/** POSIX sh that runs while the agent is provisioned: writes its settings (spec 001) and the sizes of those files. */
+/**
+ * POSIX sh that runs while the agent is provisioned: has Claude Code accept its key, writes its settings (spec 001) and the
+ * sizes of those files.
+ */
 export const prepareCommand = [
+  `${approveKeyCommand};`,
   'settings="$MNGR_AGENT_STATE_DIR/settings.toml"; { [ ! -e "$settings" ] && [ ! -L "$settings" ]; } || rm -f "$settings";',
   'if [ -f .changelings/settings.toml ]; then cp .changelings/settings.toml "$settings" || exit 1; fi;',
   'cd "$MNGR_AGENT_STATE_DIR" || exit 1;',

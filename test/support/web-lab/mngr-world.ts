@@ -135,6 +135,7 @@ export class MngrWorld {
       closeTerminal: unexpected,
       whyBroken: () => "",
       transcript: unexpected,
+      apiFailure: unexpected,
       startCreate: unexpected,
     };
   }

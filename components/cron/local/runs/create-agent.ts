@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fallbackIdentity, gitIn, worktreeOf } from "../../../git/git.ts";
 import { ensureFolder, readTextIfAny, writePrivateFile } from "../../../host/files.ts";
+import { approveKeyCommand } from "../../../mngr/approve-key.ts";
 import { createArguments } from "../../../mngr/arguments.ts";
 import { envFileText } from "../../../mngr/env-file.ts";
 import { type Created, createdFrom, errorLine, reasonOf } from "../../../mngr/output.ts";
@@ -120,6 +121,7 @@ async function startCreate(
     branch: branchOf(plan.id),
     labels: labelsOf(plan, context.installation),
     envFile: files.env,
+    prepare: spec.agent.isConversational ? approveKeyCommand : undefined,
     messageFile: spec.agent.message === undefined ? undefined : files.prompt,
     template: spec.agent.template,
     settings: spec.agent.settings,

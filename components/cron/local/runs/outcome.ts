@@ -1,4 +1,6 @@
-import type { Outcome } from "../../run-records.ts";
+import type { ApiFailure } from "../../../mngr/claude-error.ts";
+import { claudeKeys } from "../../../models/claude-events.ts";
+import { type Outcome, rejectedKey } from "../../run-records.ts";
 import type { Work } from "./work.ts";
 
 /** How an agent ended. */
@@ -26,12 +28,20 @@ export interface Leftovers extends Pick<Work, "commits" | "isChanged" | "uncommi
   /** Absolute path; undefined if the worktree no longer exists. */
   readonly worktree: string | undefined;
   readonly timeoutSeconds: number;
+  /** The error with which its conversation ended. */
+  readonly apiFailure?: ApiFailure | undefined;
 }
 
 export interface RunResult {
   readonly outcome: Exclude<Outcome, "skipped">;
   /** Undefined for a plain success. */
   readonly reason: string | undefined;
+}
+
+/** An error of the model's API, in words. */
+export function apiFailureInWords({ isAboutKey, text }: ApiFailure): string {
+  if (!isAboutKey) return `the model's API failed: ${text}`;
+  return `${rejectedKey} (${text}): set ${claudeKeys.join(" or ")} to a valid one, and apply the fleet again`;
 }
 
 /** A run succeeds if git shows changes and nothing failed on the way. */
@@ -64,7 +74,8 @@ export function resultOf(ending: Ending, leftovers: Leftovers): RunResult {
 }
 
 function resultOfWork(leftovers: Leftovers): RunResult {
-  const { commits, isChanged } = leftovers;
+  const { commits, isChanged, apiFailure } = leftovers;
+  if (apiFailure !== undefined && !isChanged) return failed(apiFailureInWords(apiFailure));
   if (isChanged) return { outcome: "succeeded", reason: undefined };
   if (commits.length === 1) return { outcome: "no_changes", reason: "its commit changes nothing" };
   if (commits.length > 1) return { outcome: "no_changes", reason: `its ${commits.length} commits change nothing` };

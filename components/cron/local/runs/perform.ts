@@ -10,7 +10,7 @@ import type { RecordedRun, RecordLine } from "../../run-records.ts";
 import { appendRecord } from "../records.ts";
 import type { RunContext } from "./context.ts";
 import { type CreatedAgent, CreateError, createAgent, LeftoverError } from "./create-agent.ts";
-import { type Ending, type RunResult, resultOf, warningOfUncommitted } from "./outcome.ts";
+import { apiFailureInWords, type Ending, type RunResult, resultOf, warningOfUncommitted } from "./outcome.ts";
 import { branchOf, type RunFiles, type RunPlan, runFiles } from "./plan.ts";
 import { refreshBase, repositoryFolder } from "./repository.ts";
 import { baseRefOf, recordMissingStart, startWarnings } from "./start.ts";
@@ -164,11 +164,19 @@ async function conclude(plan: RunPlan, agent: CreatedAgent, ending: Ending, cont
   if (ending.kind === "vanished" && isDiskFull(context.paths.root)) {
     problems.push(`the disk of ${context.paths.root} is full, so its exit status may be lost`);
   }
-  const leftovers = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds };
+  const apiFailure = ending.kind === "settled" ? context.mngr(spec.mngrProfile).apiFailure(agent.agentId) : undefined;
+  const leftovers = { ...work, worktree: agent.worktree, timeoutSeconds: spec.timeoutSeconds, apiFailure };
   const result = resultOf(ending, leftovers);
   const reason = [result.reason, ...problems].filter((each) => each !== undefined).join("; ");
   const uncommitted = warningOfUncommitted(leftovers);
-  const warnings = [...startWarnings(filesOf(plan, context)), ...(uncommitted ? [uncommitted] : []), ...work.warnings];
+  const brokenOff =
+    result.outcome === "succeeded" && apiFailure ? [`it was broken off: ${apiFailureInWords(apiFailure)}`] : [];
+  const warnings = [
+    ...startWarnings(filesOf(plan, context)),
+    ...brokenOff,
+    ...(uncommitted ? [uncommitted] : []),
+    ...work.warnings,
+  ];
   return {
     outcome: result.outcome,
     reason: reason === "" ? undefined : reason,

@@ -8,6 +8,14 @@ from dataclasses import dataclass
 
 MNGR_VERSION = "0.3.0"
 
+# The text of components/mngr/approve-key.ts, which says why: Claude Code accepts ANTHROPIC_API_KEY without a question.
+APPROVE_KEY = (
+    'config="$CLAUDE_CONFIG_DIR/.claude.json"; case $config in "$MNGR_AGENT_STATE_DIR"/*) '
+    'if [ -n "$ANTHROPIC_API_KEY" ] && [ -f "$config" ]; then (umask 077; jq '
+    "'.customApiKeyResponses |= {approved: (.approved + [env.ANTHROPIC_API_KEY[-20:]]), rejected: []}' "
+    '"$config" >"$config.new") && mv -f "$config.new" "$config" || exit 1; fi;; esac'
+)
+
 
 def host_address(run: str) -> str:
     """mngr's address of a run's host. A run's agent and its host both have the run's id as their name."""
@@ -34,6 +42,8 @@ class CreateOptions:
     # Shell commands that fill the work dir. They run in the new sandbox, one after the other.
     prepare: Sequence[str]
     snapshot: str | None
+    # Shell commands that run in the work dir, with the agent's environment, before the agent starts.
+    provision: Sequence[str]
     template: str | None
     # Path of a file with the first message.
     message_file: str | None
@@ -64,6 +74,7 @@ def create_arguments(options: CreateOptions) -> list[str]:
         *["--idle-mode", "disabled"],
         *_each("--post-host-create-command", options.prepare),
         *_each("--snapshot", [options.snapshot]),
+        *_each("--extra-provision-command", options.provision),
         *_each("--template", [options.template]),
         *_each("--message-file", [options.message_file]),
         *_each("--setting", options.settings),

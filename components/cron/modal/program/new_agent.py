@@ -10,7 +10,7 @@ import pinned_image
 from app_spec import AppSpec
 from container import Container, RunError, modal_settings
 from env_file import env_file_text
-from mngr_arguments import CreateOptions
+from mngr_arguments import APPROVE_KEY, CreateOptions
 
 # How long the watcher may take after a run's timeout to push, to record the end, and to end the sandbox with a snapshot.
 # mngr's authors saw snapshots take minutes.
@@ -58,6 +58,7 @@ def create_options(spec: AppSpec, container: Container, secrets: Mapping[str, st
         volume=(spec.runs_volume, _RUNS_IN_SANDBOX),
         prepare=payload.prepare_commands(_payload(spec, container, run)),
         snapshot=_snapshot(spec, container.home) if spec.image == "snapshot" else None,
+        provision=[APPROVE_KEY] if agent.is_conversational else [],
         template=agent.template,
         message_file=None if agent.message is None else write("message.md", agent.message),
         # The sandbox is snapshotted at its end. A snapshot at its start would only take time.

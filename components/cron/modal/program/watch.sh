@@ -176,12 +176,31 @@ uncommitted() {
   printf 'left changes of %s in %s: %s%s' "$(files "$count")" "$work_dir" "$names" "$more"
 }
 
+# The API error with which the conversation of a Claude Code agent ended, in words; empty if it ended otherwise. It then
+# waits for input, just as after its work. components/mngr/claude-error.ts is the same for local agents.
+api_failure() {
+  [ "$ending" = settled ] || return
+  for state in "$host_dir"/agents/*/; do
+    [ -f "${state}logs/claude_transcript/events.jsonl" ] || continue
+    # shellcheck disable=SC2016 # it is jq
+    timeout 20 tail -c 1000000 "${state}logs/claude_transcript/events.jsonl" | timeout 20 jq -Rrn '
+      [inputs | fromjson? | objects | select((.type == "assistant" or .type == "user") and .isSidechain != true)] | last
+      | select(.isApiErrorMessage == true)
+      | ([.message.content | if type == "array" then .[] | .text? // "" else . end] | join(" ") | gsub("\\s+"; " ") | .[:300]) as $text
+      | if .error == "authentication_failed"
+        then "the model\u0027s API rejects its key (\($text)): set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN to a valid one, and apply the fleet again"
+        else "the model\u0027s API failed: \($text)" end' 2>/dev/null
+  done | head -n 1
+}
+
 result_of_work() {
   outcome=no_changes
   if [ -n "$work_error" ]; then
     outcome=failed reason=$work_error
   elif grep -qx changed "$here/work"; then
     outcome=succeeded
+  elif [ -n "$api_failure" ]; then
+    outcome=failed reason=$api_failure
   else
     case $(work commit | grep -c .) in
       0)
@@ -277,6 +296,7 @@ warnings() {
   separator=''
   {
     left=$(uncommitted)
+    [ "$outcome" != succeeded ] || [ -z "$api_failure" ] || printf 'it was broken off: %s\n' "$api_failure"
     [ -z "$left" ] || [ -z "$commits" ] || printf 'it %s\n' "$left"
     while read -r _ name remote; do
       [ "$name" = "$remote" ] || printf 'its branch %s is on the remote as %s\n' "$name" "$remote"
@@ -343,6 +363,7 @@ save_output
 timeout 10 tmux kill-session -t "=$session" 2>/dev/null
 observe
 commits=$(commits)
+api_failure=$(api_failure)
 result
 push
 [ -z "$reason" ] || reason=$(printf '%s\n' "$reason" | mask)

@@ -52,6 +52,16 @@ describe("resultOf", () => {
     expect(of(2)).toEqual({ outcome: "no_changes", reason: "its 2 commits change nothing" });
   });
 
+  it("an error of the model's API is a failure, not a lack of work", () => {
+    const ended = (isAboutKey: boolean, isChanged: boolean) =>
+      resultOf({ kind: "settled" }, { ...nothing, isChanged, apiFailure: { isAboutKey, text: "Invalid API key" } });
+    expect(ended(false, false)).toEqual({ outcome: "failed", reason: "the model's API failed: Invalid API key" });
+    expect(ended(true, false).reason).toBe(
+      "the model's API rejects its key (Invalid API key): set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN to a valid one, and apply the fleet again",
+    );
+    expect(ended(true, true)).toEqual({ outcome: "succeeded", reason: undefined });
+  });
+
   it("names what was not committed: as the reason, or as a warning beside a commit", () => {
     const left = (...uncommitted: string[]) => ({ ...nothing, uncommitted });
     const reason = (...uncommitted: string[]) => resultOf({ kind: "exited", exitCode: 0 }, left(...uncommitted)).reason;
