@@ -127,7 +127,13 @@ export function describeAgents(
       const first = search && z.parse(hunted, search.output);
       if (agent.path !== undefined) {
         expect(first?.token).toContain(`memory of ${runtime}`);
-        expect(first).toMatchObject({ key: [], tokens: [expect.anything()], none: 401, elsewhere: [404] });
+        expect(first).toMatchObject({
+          key: [],
+          unreadable: [],
+          tokens: [expect.anything()],
+          none: 401,
+          elsewhere: [404],
+        });
       }
 
       const controller = new AbortController();
