@@ -24,8 +24,6 @@ const label = "changelings-sandbox";
 const snapshots = "changelings-sandbox-snapshot";
 /** A `SandboxRecord` as JSON. A container inherits all other labels from its snapshot's image. */
 const recordLabel = "changelings-sandbox-record";
-/** The runtimes that reach their model through the broker, and so need the proxy even if no host is allowed. */
-const brokeredRuntimes: readonly string[] = ["claude", "codex"];
 const maxProcesses = 4096;
 const proxyNames = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"].flatMap((name) => [
   name,
@@ -144,8 +142,8 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
     if (!/^[A-Za-z0-9-]{1,63}$/.test(id)) throw new Error(`${JSON.stringify(id)} is not the id of a sandbox`);
     signal?.throwIfAborted();
     const { allowDomains, cpu, memoryGb } = spec;
-    // A remote daemon can't mount the socket. It can run sandboxes that need no proxy.
-    const hasProxy = allowDomains?.length !== 0 || brokeredRuntimes.includes(spec.runtime);
+    // A remote daemon can't mount the socket. It can run sandboxes that need no proxy. The broker is behind the proxy.
+    const hasProxy = allowDomains?.length !== 0 || (await needsBroker(spec.runtime));
     const record: SandboxRecord = { id, labels, allowDomains, hasProxy };
     const own = { ...labels, [label]: installation, [recordLabel]: JSON.stringify(record) };
     const args = [
@@ -234,6 +232,12 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
 
 function recordOf({ Config }: Container): SandboxRecord {
   return sandboxRecord.parse(JSON.parse(Config.Labels[recordLabel] ?? "{}"));
+}
+
+/** Programs that only list or remove sandboxes don't load the runtimes. */
+async function needsBroker(runtime: string): Promise<boolean> {
+  const { usesBroker } = await import("../runtimes/registry.ts");
+  return usesBroker(runtime);
 }
 
 function bytes(gigabytes: number): string {

@@ -21,6 +21,8 @@ export interface RegisteredRuntime {
   readonly table: z.ZodMiniType & { readonly shape: Schemas };
   /** Whether it reports what its prompts cost. Otherwise no budget can be kept. */
   readonly reportsCost: boolean;
+  /** Whether it uses its model's API by `Sandbox.accessApi`, and so through the provider's proxy. */
+  readonly usesBroker: boolean;
   /** At least one of these secrets must be set, unless the list is empty. @param config its `runtime_config` */
   secrets(config: Table): readonly string[];
   /** Checks that the schema can't express. */
@@ -34,6 +36,7 @@ export const runtimes = {
     summary: "answers with what it would do, without an account",
     table: stubTable,
     reportsCost: true,
+    usesBroker: false,
     secrets: () => [],
     load: async () => (await import("./stub.ts")).default,
   },
@@ -41,6 +44,7 @@ export const runtimes = {
     summary: "the Claude Code CLI",
     table: claudeTable,
     reportsCost: true,
+    usesBroker: true,
     secrets: () => claudeKeys,
     load: async () => (await import("./claude.ts")).default,
   },
@@ -48,6 +52,7 @@ export const runtimes = {
     summary: "the Codex CLI",
     table: codexTable,
     reportsCost: false,
+    usesBroker: true,
     secrets: () => codexKeys,
     load: async () => (await import("./codex.ts")).default,
   },
@@ -55,6 +60,7 @@ export const runtimes = {
     summary: "an agent of mngr, of any type that it knows",
     table: mngrTable,
     reportsCost: false,
+    usesBroker: false,
     secrets: (config) => (isClaude(z.safeParse(mngrTable, config).data?.agent_type ?? "") ? claudeKeys : []),
     check: (config, place) => agentDiagnostics(z.parse(mngrTable, config), place),
     load: async () => (await import("./mngr.ts")).default,
@@ -108,6 +114,11 @@ export function secretsOfRuntime(runtime: string, config: Table): readonly strin
 /** Whether the runtime reports what its prompts cost, as far as known: only a user's own module knows that of itself. */
 export function reportsCost(runtime: string): boolean {
   return registered(runtime)?.reportsCost ?? true;
+}
+
+/** A user's own module doesn't: the provider creates the sandbox before it loads the module. */
+export function usesBroker(runtime: string): boolean {
+  return registered(runtime)?.usesBroker ?? false;
 }
 
 /**

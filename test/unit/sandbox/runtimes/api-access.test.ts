@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ApiAccess, BrokeredApi, Sandbox } from "../../../../components/sandbox/provider.ts";
-import { loadRuntime } from "../../../../components/sandbox/runtimes/registry.ts";
+import { loadRuntime, runtimes, usesBroker } from "../../../../components/sandbox/runtimes/registry.ts";
 
 /** How the runtimes ask a sandbox for access to their API. The broker itself, and the CLIs with it, have tests of their own. */
 
@@ -8,8 +8,14 @@ const secret = "sk-0123456789abcdef";
 const url = "http://127.0.0.1:3128/model";
 const context = { repo: "o/r", branch: "main", sessionId: "s", memoryPath: "/m" };
 
-/** Executes one prompt. @returns the APIs that were asked for, and the environment of the CLI as text */
-async function run(
+/** Executes one prompt, and its CLI fails. @returns the APIs that were asked for, and the environment of the CLI */
+async function run(...args: Parameters<typeof execute>) {
+  const { error, ...seen } = await execute(...args);
+  expect(error).toContain("ended with code 1");
+  return seen;
+}
+
+async function execute(
   runtime: string,
   env: Readonly<Record<string, string>>,
   options: Readonly<Record<string, unknown>>,
@@ -18,6 +24,7 @@ async function run(
   const apis: BrokeredApi[] = [];
   const ended: string[] = [];
   const seen: Readonly<Record<string, string>>[] = [];
+  let isInitialized = false;
   const accessApi = (api: BrokeredApi): ApiAccess => {
     apis.push(api);
     const token = `token-${apis.length}`;
@@ -26,7 +33,7 @@ async function run(
   const sandbox: Sandbox = {
     id: "sandbox",
     async exec(_argv, { env: given = {} }) {
-      if (Object.keys(given).length === 0) return { code: 0, stdout: "", stderr: "" };
+      if (!isInitialized || Object.keys(given).length === 0) return { code: 0, stdout: "", stderr: "" };
       seen.push(given);
       expect(ended).toEqual([]);
       return { code: 1, stdout: "", stderr: "" };
@@ -38,8 +45,9 @@ async function run(
   const agent = (await loadRuntime(runtime))();
   const paths = { sessionId: "s", repoPath: "/workspace/r", memoryPath: "/m" };
   await agent.initialize({ ...paths, sandbox, mcpServers: {}, options, env });
-  await expect(agent.execute("hello", context)).rejects.toThrow("ended with code 1");
-  return { apis, ended, environment: seen[0] ?? {} };
+  isInitialized = true;
+  const error = await agent.execute("hello", context).then(() => undefined, String);
+  return { apis, ended, environment: seen[0] ?? {}, error };
 }
 
 const claudeKey = { ANTHROPIC_API_KEY: secret };
@@ -85,6 +93,16 @@ describe("a sandbox with a broker", () => {
     expect(environment["RUNTIME_CONFIG"]).toContain(`base_url = "${url}"`);
     expect(JSON.stringify(environment)).not.toContain(secret);
   });
+});
+
+// Otherwise a sandbox without allowed hosts would have no way to the API.
+test.each(Object.keys(runtimes))("the registry knows whether %s uses the broker", async (runtime) => {
+  const { apis } = await execute(runtime, { ...claudeKey, OPENAI_API_KEY: secret }, {});
+  expect(apis.length > 0).toBe(usesBroker(runtime));
+});
+
+test("a person's own module needs no broker", () => {
+  expect(usesBroker("/own/runtime.ts")).toBe(false);
 });
 
 test.each([
