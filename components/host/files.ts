@@ -8,6 +8,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   realpathSync,
@@ -111,7 +112,7 @@ const fullCodes = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 /** Returns the error, or one that names the file on the full disk: the system's error does not name it. */
 export function namingDisk(error: unknown, path: string): unknown {
   if (error instanceof DiskFullError || !(error instanceof Error)) return error;
-  const code = "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   return fullCodes.has(code) ? new DiskFullError(`the disk is full: ${path} could not be written (${code})`) : error;
 }
 
@@ -172,6 +173,25 @@ export function readTail(path: string, bytes: number): string {
   }
 }
 
+/** The names of a folder's entries, in no particular order; empty if there is no folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/** Like `namesIn`, but also empty if it can't be read, for instance because it is not a folder. */
+export function readableNamesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
 /** How often a folder is polled, in milliseconds, where the system can't report changes. */
 const pollMs = 2000;
 
@@ -193,5 +213,10 @@ export function watchFolder(path: string, onChange: () => void): () => void {
 }
 
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return codeOf(error) === "ENOENT";
+}
+
+/** The code of a system error, such as `EEXIST`; empty if it has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

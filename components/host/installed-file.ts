@@ -1,10 +1,19 @@
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
-import { writePrivateFile } from "./files.ts";
+import { basename } from "node:path";
+import { codeOf, isMissing, namesIn, writePrivateFile } from "./files.ts";
 
 /** A file that `pulumi up` installs, 0600, for a program on this machine. */
 
 export function writeInstalled(path: string, content: object): void {
   writePrivateFile(path, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** The names that a folder has installed files for, sorted. */
+export function installedIn(folder: string): string[] {
+  return namesIn(folder)
+    .filter((file) => /^[^.].*\.json$/.test(file))
+    .map((file) => basename(file, ".json"))
+    .sort();
 }
 
 /** Succeeds if the file is already gone. */
@@ -36,7 +45,6 @@ export function installedDrift(
     return isAsInstalled(JSON.parse(readFileSync(path, "utf8"))) ? undefined : `its ${what} was edited by hand`;
   } catch (error) {
     if (error instanceof SyntaxError) return `its ${what} was edited by hand`;
-    const code = error instanceof Error && "code" in error ? error.code : error;
-    return code === "ENOENT" ? `its ${what} is missing` : `its ${what} can't be read (${code})`;
+    return isMissing(error) ? `its ${what} is missing` : `its ${what} can't be read (${codeOf(error) || error})`;
   }
 }

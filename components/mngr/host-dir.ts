@@ -1,7 +1,6 @@
-import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { readJsonOrNull } from "../host/files.ts";
+import { readableNamesIn, readJsonOrNull } from "../host/files.ts";
 
 /** mngr's host dir on this machine, with its agents, worktrees and settings. Absolute. */
 export function mngrHostDir(env: NodeJS.ProcessEnv): string {
@@ -22,7 +21,8 @@ export interface BrokenAgent {
 
 /** Agents whose data.json is not JSON (truncated by a full disk). With one, mngr can't list or create any agents. */
 export function brokenAgents(hostDir: string): BrokenAgent[] {
-  return agentIds(hostDir).flatMap((id) => {
+  const ids = readableNamesIn(join(hostDir, "agents")).sort();
+  return ids.flatMap((id) => {
     const folder = agentFolder(hostDir, id);
     const file = join(folder, "data.json");
     return readQuietly(file) === null ? [{ folder, file }] : [];
@@ -41,14 +41,6 @@ function readQuietly(file: string): unknown {
     return readJsonOrNull(file);
   } catch {
     return undefined;
-  }
-}
-
-function agentIds(hostDir: string): string[] {
-  try {
-    return readdirSync(join(hostDir, "agents")).sort();
-  } catch {
-    return [];
   }
 }
 

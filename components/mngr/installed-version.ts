@@ -1,5 +1,6 @@
-import { accessSync, constants, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
+import { readableNamesIn } from "../host/files.ts";
 
 /**
  * The version of mngr according to the files of its Python environment: starting mngr to ask it takes a second or two of
@@ -34,17 +35,9 @@ function versionIn(text: string): string | undefined {
   const python = paths.find((path) => path !== undefined);
   if (python === undefined || !/\/bin\/python[\d.]*$/.test(python)) return undefined;
   const libraries = join(dirname(dirname(python)), "lib");
-  const found = namesIn(libraries)
+  const found = readableNamesIn(libraries)
     .filter((name) => /^python3\.\d+$/.test(name))
-    .flatMap((name) => namesIn(join(libraries, name, "site-packages")))
+    .flatMap((name) => readableNamesIn(join(libraries, name, "site-packages")))
     .flatMap((name) => /^imbue_mngr-(.+)\.dist-info$/.exec(name)?.[1] ?? []);
   return found.length === 1 ? found[0] : undefined;
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }

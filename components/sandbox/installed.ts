@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import * as z from "zod/mini";
-import { isMissing, readJsonOrNull } from "../host/files.ts";
+import { readJsonOrNull } from "../host/files.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
-import { installedDrift, writeInstalled } from "../host/installed-file.ts";
+import { installedDrift, installedIn, writeInstalled } from "../host/installed-file.ts";
 import { canonicalJson } from "../lib/json.ts";
 import { upCommand } from "../lib/own-commands.ts";
 import { type SandboxSpec, sandboxSpec } from "./spec.ts";
@@ -37,13 +36,7 @@ export function writeSandbox(paths: InstallationPaths, installed: Omit<Installed
 
 /** The names of the installed sandbox changelings, sorted. */
 export function installedSandboxes({ sandboxes }: Pick<InstallationPaths, "sandboxes">): string[] {
-  try {
-    const files = readdirSync(join(sandboxes, "specs")).filter((file) => /^[^.].*\.json$/.test(file));
-    return files.map((file) => basename(file, ".json")).sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  return installedIn(join(sandboxes, "specs"));
 }
 
 /**

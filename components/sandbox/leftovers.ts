@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { namesIn } from "../host/files.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import type { Leftovers } from "../stack/deployment.ts";
 import { repositoryName } from "./declared.ts";
@@ -52,8 +53,4 @@ export function removeAllButVolumes({ sandboxes }: Pick<InstallationPaths, "sand
     if (path !== volumes) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
   }
   if (namesIn(sandboxes).length === 0) rmSync(sandboxes, { recursive: true, force: true });
-}
-
-function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
 }

@@ -1,10 +1,10 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { asError } from "../lib/as-error.ts";
+import { namesIn } from "../host/files.ts";
+import { messageOf } from "../lib/as-error.ts";
 import { printNote } from "../lib/terminal.ts";
 import type { Leftovers } from "../stack/deployment.ts";
 import { installedSeedAgents, readSeedAgent } from "./installed.ts";
-import { namesIn } from "./local/node.ts";
 import { localProvider } from "./local/provider.ts";
 import { openProvider } from "./providers.ts";
 import type { SeedAgentSpec } from "./spec.ts";
@@ -42,7 +42,7 @@ function specOf<Spec>(read: () => Spec): Spec | undefined {
   try {
     return read();
   } catch (error) {
-    printNote(`warning: ${asError(error).message}\n`);
+    printNote(`warning: ${messageOf(error)}\n`);
     return undefined;
   }
 }

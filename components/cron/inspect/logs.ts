@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { namesIn } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { changelingCommand } from "../../lib/own-commands.ts";
 import type { Answer, InspectedStack, NotFound } from "../../stack/inspection.ts";
@@ -49,8 +50,7 @@ function withoutRun(
 /** A run's readable files, in the order in which they were written. */
 function localLogs(paths: InstallationPaths, run: Run): { file: string; text: string }[] {
   const folder = join(paths.runs, run.changeling, run.id);
-  if (!existsSync(folder)) return [];
-  const logs = readdirSync(folder).filter((file) => file.endsWith(".log"));
+  const logs = namesIn(folder).filter((file) => file.endsWith(".log"));
   return logs.sort().map((file) => ({ file, text: readFileSync(join(folder, file), "utf8") }));
 }
 

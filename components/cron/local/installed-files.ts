@@ -1,8 +1,8 @@
-import { readdirSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
-import { isMissing, readJson } from "../../host/files.ts";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { readJson } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
-import { installedDrift, writeInstalled } from "../../host/installed-file.ts";
+import { installedDrift, installedIn, writeInstalled } from "../../host/installed-file.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { digestOf, type JobFile, type JobSpec, jobFile } from "./job.ts";
 
@@ -53,13 +53,7 @@ export function installedJobs(paths: InstallationPaths): { jobs: JobSpec[]; prob
 
 /** The changelings that have a job file, whether valid or not. */
 export function installedNames(paths: InstallationPaths): string[] {
-  try {
-    const files = readdirSync(paths.jobs).filter((file) => /^[^.].*\.json$/.test(file));
-    return files.map((file) => basename(file, ".json")).sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  return installedIn(paths.jobs);
 }
 
 function readJob(paths: InstallationPaths, name: string): JobSpec | JobProblem {

@@ -14,7 +14,7 @@ import {
 import { basename, join } from "node:path";
 import {
   ensureFolder,
-  isMissing,
+  namesIn,
   namingDisk,
   readTail,
   readTextIfAny,
@@ -198,14 +198,9 @@ export function waitForRun(
 }
 
 function recordedNames(paths: InstallationPaths): string[] {
-  try {
-    return readdirSync(paths.records)
-      .filter((file) => file.endsWith(".jsonl"))
-      .map((file) => basename(file, ".jsonl"));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  return namesIn(paths.records)
+    .filter((file) => file.endsWith(".jsonl"))
+    .map((file) => basename(file, ".jsonl"));
 }
 
 function recordsPath(paths: InstallationPaths, name: string): string {

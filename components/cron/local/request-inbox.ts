@@ -1,6 +1,6 @@
-import { readdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isMissing, readJson, writePrivateFile } from "../../host/files.ts";
+import { namesIn, readJson, writePrivateFile } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { messageOf } from "../../lib/as-error.ts";
 import { type Answer, answerPath, type Request, removalTimeoutMs, request, requestPath } from "./requests.ts";
@@ -70,11 +70,6 @@ export class RequestInbox {
   }
 
   #files(pattern: RegExp): string[] {
-    try {
-      return readdirSync(this.#paths.requests).filter((file) => pattern.test(file));
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw error;
-    }
+    return namesIn(this.#paths.requests).filter((file) => pattern.test(file));
   }
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { ensureFolder, isMissing, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
+import { codeOf, ensureFolder, namesIn, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 import { isAlive } from "../../lib/process.ts";
 import { localParts } from "../image/tools.ts";
 
@@ -98,7 +98,7 @@ export function temporaryName(): string {
 
 /** Folders that a process was creating or removing when it died. */
 export function abandoned(parent: string): string[] {
-  return allIn(parent)
+  return namesIn(parent)
     .filter((name) => name.startsWith(".") && !isAlive(Number(name.split(".")[1])))
     .map((name) => join(parent, name));
 }
@@ -109,7 +109,7 @@ export function makeFolderOnce(path: string): boolean {
     mkdirSync(path, { mode: 0o700 });
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
   }
 }
@@ -117,17 +117,4 @@ export function makeFolderOnce(path: string): boolean {
 /** Whether a text is the name of a sandbox, snapshot or volume. */
 export function isName(text: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(text);
-}
-
-export function namesIn(folder: string): string[] {
-  return allIn(folder).filter(isName);
-}
-
-function allIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

@@ -1,9 +1,9 @@
 import { existsSync, renameSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isMissing } from "../../host/files.ts";
+import { isMissing, namesIn } from "../../host/files.ts";
 import type { SandboxFiles } from "./files.ts";
-import { createWhole, type LocalPaths, namesIn, temporaryName } from "./paths.ts";
+import { createWhole, isName, type LocalPaths, temporaryName } from "./paths.ts";
 
 /**
  * One copy of each shared snapshot, made in advance. Where the file system can't share blocks (reflink), a copy takes as long
@@ -68,7 +68,7 @@ export function localSpares({ spares, snapshots }: LocalPaths, delayMs = afterSt
     },
     async sweep(files) {
       await files.sweep(spares);
-      const isGone = (name: string) => !existsSync(join(snapshots, name));
+      const isGone = (name: string) => isName(name) && !existsSync(join(snapshots, name));
       for (const name of namesIn(spares).filter(isGone)) await files.discard(join(spares, name));
     },
   };

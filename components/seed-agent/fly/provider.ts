@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { canonicalJson } from "../../lib/json.ts";
 import { masked } from "../../lib/masking.ts";
 import { driftFrom } from "../drift.ts";
@@ -50,7 +50,7 @@ export function flyProvider({ writeContext, ...options }: FlyOptions): SeedAgent
         await convergeMachines(spec, before, { ...options, toml: { ...options, secrets } });
       } catch (error) {
         signal?.throwIfAborted();
-        const message = `${asError(error).message}; ${await rollBack(fly, app, before, former, options)}`;
+        const message = `${messageOf(error)}; ${await rollBack(fly, app, before, former, options)}`;
         // The output of a failed check may contain secrets.
         throw new SeedAgentError(masked(message, Object.values(options.secrets)));
       }
@@ -67,7 +67,7 @@ export function flyProvider({ writeContext, ...options }: FlyOptions): SeedAgent
       return observed(
         status,
         volumes,
-        digestsOf(await fly.ask(flyctl.secrets(app), secretList, options), namesIn(status)),
+        digestsOf(await fly.ask(flyctl.secrets(app), secretList, options), deployedSecrets(status)),
       );
     },
 
@@ -145,7 +145,7 @@ export function flyProvider({ writeContext, ...options }: FlyOptions): SeedAgent
     const machines = before?.Machines ?? [];
     const digests = digestsOf(set, names);
     const isSame = noteOf(machines, notes.secrets) === fingerprint && noteOf(machines, notes.secretDigests) === digests;
-    const gone = namesIn(before).filter((name) => set.has(name) && !names.includes(name));
+    const gone = deployedSecrets(before).filter((name) => set.has(name) && !names.includes(name));
     if (gone.length > 0) await fly.run(flyctl.unsetSecrets(app, gone), run);
     if (isSame) return { fingerprint, names, digests };
     onProgress?.(`Setting ${names.length} secrets`);
@@ -212,7 +212,7 @@ function checkOwner(app: string, status: AppStatus | undefined, { installation }
 }
 
 /** The names of the secrets that the last deployment set. */
-function namesIn(status: AppStatus | undefined): string[] {
+function deployedSecrets(status: AppStatus | undefined): string[] {
   return (
     noteOf(status?.Machines ?? [], notes.secretNames)
       ?.split(",")

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import * as z from "zod/mini";
-import { isMissing, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
+import { namesIn, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
 import type { DaemonRef } from "../../host/supervision/state.ts";
 import { canonicalJson } from "../../lib/json.ts";
@@ -146,13 +145,4 @@ export function daemonOf(
       ...(tools === undefined ? {} : { PATH: [tools, daemon.env["PATH"] ?? ""].join(delimiter) }),
     },
   };
-}
-
-export function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod/mini";
-import { isMissing, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
+import { namesIn, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { webSpec } from "./spec.ts";
@@ -112,11 +112,6 @@ export function newAgentId(): string {
 }
 
 function recordNames(paths: InstallationPaths): string[] {
-  try {
-    const files = readdirSync(paths.web).filter((file) => /^[a-z][a-z0-9-]*\.json$/.test(file));
-    return files.map((file) => basename(file, ".json")).sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  const files = namesIn(paths.web).filter((file) => /^[a-z][a-z0-9-]*\.json$/.test(file));
+  return files.map((file) => basename(file, ".json")).sort();
 }

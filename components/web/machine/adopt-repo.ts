@@ -131,12 +131,12 @@ function removeRepositories(folder: string): void {
 
 /** Loose objects and packs, but not `info`, which can name other repositories' objects. */
 function moveObjects(from: string, to: string): void {
-  for (const folder of namesIn(from)) {
+  for (const folder of namesUnlessLink(from)) {
     const isLoose = /^[0-9a-f]{2}$/.test(folder);
     if (!(isLoose || folder === "pack")) continue;
     const isObject = isLoose ? /^[0-9a-f]{38}$/ : /^pack-[0-9a-f]{40}\.(pack|idx)$/;
     mkdirSync(join(to, folder), { recursive: true });
-    for (const file of namesIn(join(from, folder))) {
+    for (const file of namesUnlessLink(join(from, folder))) {
       if (isObject.test(file) && isFile(join(from, folder, file)))
         renameSync(join(from, folder, file), join(to, folder, file));
     }
@@ -182,14 +182,15 @@ function isRefName(ref: string): boolean {
 }
 
 function filesBelow(folder: string, path: string): string[] {
-  return namesIn(join(folder, path)).flatMap((name) => {
+  return namesUnlessLink(join(folder, path)).flatMap((name) => {
     const at = `${path}/${name}`;
     if (isFolder(join(folder, at))) return filesBelow(folder, at);
     return isFile(join(folder, at)) ? [at] : [];
   });
 }
 
-function namesIn(folder: string): string[] {
+/** Empty if it is not a folder, or a link to one. */
+function namesUnlessLink(folder: string): string[] {
   return isFolder(folder) ? readdirSync(folder) : [];
 }
 

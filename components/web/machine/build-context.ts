@@ -1,7 +1,7 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { type MachineProvider, parseBuildArgs } from "../../fleet/build-args.ts";
-import { isMissing } from "../../host/files.ts";
+import { codeOf } from "../../host/files.ts";
 
 /**
  * Makes the repository's paths in build arguments absolute, so that the client can run in any folder. Files read from
@@ -61,13 +61,9 @@ function realPathIfAny(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch (error) {
-    if (isMissing(error) || isErrorOf(error, "ELOOP") || isErrorOf(error, "ENOTDIR")) return undefined;
+    if (["ENOENT", "ELOOP", "ENOTDIR"].includes(codeOf(error))) return undefined;
     throw error;
   }
-}
-
-function isErrorOf(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
 
 /** Quotes a word for clients that split arguments as a shell does. */

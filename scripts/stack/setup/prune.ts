@@ -1,5 +1,6 @@
-import { lstatSync, readdirSync, readFileSync, rmSync, type Stats, statSync } from "node:fs";
+import { lstatSync, readFileSync, rmSync, type Stats, statSync } from "node:fs";
 import { basename, join, relative } from "node:path";
+import { readableNamesIn } from "../../../components/host/files.ts";
 import { cacheFolder } from "./cache.mjs";
 import { isComplete, removeInstalled } from "./install.mjs";
 import { say } from "./progress.mjs";
@@ -29,14 +30,14 @@ async function pruneHomes(now: number): Promise<number> {
   const isRecent = (path: string) => now - (statOf(path)?.mtimeMs ?? 0) < unusedMs;
   const used = new Set<string>();
   const records = join(cacheFolder(), "toolchain");
-  for (const record of namesIn(records).map((name) => join(records, name))) {
+  for (const record of readableNamesIn(records).map((name) => join(records, name))) {
     // The launcher touches the record of the version that it runs.
     if (record === toolchainFile() || isRecent(record)) used.add(homeIn(record));
     else rmSync(record, { force: true });
   }
   const homes = join(cacheFolder(), "pulumi-home");
   let bytes = 0;
-  for (const home of namesIn(homes).map((name) => join(homes, name))) {
+  for (const home of readableNamesIn(homes).map((name) => join(homes, name))) {
     // A setup that is about to record a home has just made it.
     if (used.has(basename(home)) || !isComplete(home) || isRecent(home)) continue;
     bytes += entriesBelow(home).reduce((sum, { size }) => sum + size, 0);
@@ -88,21 +89,13 @@ interface Entry {
  * processes may remove some meanwhile.
  */
 function entriesBelow(folder: string): Entry[] {
-  return namesIn(folder).flatMap((name) => {
+  return readableNamesIn(folder).flatMap((name) => {
     const path = join(folder, name);
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found?.isDirectory()) return entriesBelow(path);
     if (found === undefined || !found.isFile()) return [];
     return [{ path, size: found.blocks * 512, usedAt: Math.max(found.atimeMs, found.mtimeMs) }];
   });
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 function statOf(path: string): Stats | undefined {

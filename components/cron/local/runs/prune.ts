@@ -1,7 +1,7 @@
-import { readdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { countUncommitted, gitIn } from "../../../git/git.ts";
-import { isMissing } from "../../../host/files.ts";
+import { namesIn } from "../../../host/files.ts";
 import { messageOf } from "../../../lib/as-error.ts";
 import type { RecordedRun } from "../../run-records.ts";
 import { appendRecord, boundRecords, readRuns } from "../records.ts";
@@ -132,7 +132,7 @@ async function destroyTogether(
 }
 
 function pruneFolders(folder: string, kept: ReadonlySet<string>): void {
-  const oldestFirst = listFolder(folder).sort((one, other) => (timeIn(one) < timeIn(other) ? -1 : 1));
+  const oldestFirst = namesIn(folder).sort((one, other) => (timeIn(one) < timeIn(other) ? -1 : 1));
   for (const id of oldestFirst.slice(0, -keptFolders)) {
     if (!kept.has(id)) rmSync(join(folder, id), { recursive: true, force: true });
   }
@@ -141,13 +141,4 @@ function pruneFolders(folder: string, kept: ReadonlySet<string>): void {
 /** The time in a run's id, which sorts by time. What precedes it is the changeling's name, or a former one. */
 function timeIn(id: string): string {
   return id.slice(-"YYYY-MM-DD-HH-MM-SS".length);
-}
-
-function listFolder(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { linkSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { linkSync, rmdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ensureFolder, isMissing, writePrivateFile } from "../../../host/files.ts";
+import { codeOf, ensureFolder, namesIn, readTextIfAny, writePrivateFile } from "../../../host/files.ts";
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
 
 /**
@@ -49,7 +49,7 @@ function writeClaim(paths: InstallationPaths, id: string): boolean {
     linkSync(file, join(folder, id));
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
   } finally {
     rmSync(file, { force: true });
@@ -62,24 +62,14 @@ export function releaseRunId(paths: InstallationPaths, id: string): void {
 
 /** Ids of this installation's open runs, with their changelings' names. */
 export function openRunIds(paths: InstallationPaths): { id: string; changeling: string }[] {
-  try {
-    return readdirSync(folderOf(paths))
-      .filter((id) => !id.startsWith(".") && holderOf(paths, id) === basename(paths.root))
-      .map((id) => ({ id, changeling: id.replace(/-\d{4}(-\d\d){5}$/, "") }));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  return namesIn(folderOf(paths))
+    .filter((id) => !id.startsWith(".") && holderOf(paths, id) === basename(paths.root))
+    .map((id) => ({ id, changeling: id.replace(/-\d{4}(-\d\d){5}$/, "") }));
 }
 
 /** The installation that holds the id; empty if it was just released. */
 function holderOf(paths: InstallationPaths, id: string): string {
-  try {
-    return readFileSync(join(folderOf(paths), id), "utf8");
-  } catch (error) {
-    if (isMissing(error)) return "";
-    throw error;
-  }
+  return readTextIfAny(join(folderOf(paths), id)) ?? "";
 }
 
 /** Called when the installation is removed. */

@@ -1,6 +1,6 @@
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { DiskFullError, readTextIfAny, writePrivateFile } from "../../../../host/files.ts";
+import { DiskFullError, readableNamesIn, readTextIfAny, writePrivateFile } from "../../../../host/files.ts";
 import type { Log } from "../../../../host/log.ts";
 
 /** Files with the state of logins. Only the process that holds the forwarding server's lock writes them. */
@@ -125,13 +125,5 @@ export function readStateFile<Content>(
 /** Removes temporary files of interrupted writes, which would accumulate. */
 function removeHalfWritten(path: string): void {
   const halfWritten = new RegExp(`^${basename(path).replaceAll(".", "\\.")}\\.(\\d+|[0-9a-f-]{36}\\.new)$`);
-  for (const file of filesOf(dirname(path))) if (halfWritten.test(file)) rmSync(join(dirname(path), file));
-}
-
-function filesOf(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+  for (const file of readableNamesIn(dirname(path))) if (halfWritten.test(file)) rmSync(join(dirname(path), file));
 }
