@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { parse, stringify, type TomlTable } from "smol-toml";
 import { readTextIfAny } from "../host/files.ts";
+import { messageOf } from "../lib/as-error.ts";
 
 /** The tables that a changeling's `agent_type` and `template` refer to. */
 const kept = ["agent_types", "create_templates"];
@@ -30,7 +31,7 @@ function tablesOf(text: string, path: string): TomlTable {
   try {
     return Object.fromEntries(Object.entries(parse(text)).filter(([key]) => kept.includes(key)));
   } catch (error) {
-    const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const [why = ""] = messageOf(error).split("\n");
     throw new Error(`${path} is not valid TOML (${why}); correct it there`);
   }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { messageOf } from "../lib/as-error.ts";
 import { lifetimeOf } from "./lifetime.ts";
 import { warmSession } from "./orphans.ts";
 import {
@@ -161,5 +162,5 @@ async function orTerminate<Result>(sandbox: Sandbox, make: () => Promise<Result>
 }
 
 function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

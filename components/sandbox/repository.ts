@@ -6,6 +6,7 @@ import { gitIn as gitHere } from "../git/git.ts";
 import { isBranchName, isRepoUrl } from "../git/repo-name.ts";
 import { safeGitEnvironment } from "../git/safe-git.ts";
 import { settingsFile } from "../git/settings-file.ts";
+import { messageOf } from "../lib/as-error.ts";
 import { allowedEnvironment } from "../lib/environment.ts";
 import { memoryLines } from "./image/memory-seed.ts";
 import { maxOutputCharacters, SandboxError } from "./provider.ts";
@@ -180,7 +181,7 @@ async function inLocal(path: string, args: readonly string[]): Promise<string> {
   try {
     return await gitHere(path, allowedEnvironment(process.env)).run(args, "network");
   } catch (error) {
-    throw new SandboxError("clone", error instanceof Error ? error.message : String(error));
+    throw new SandboxError("clone", messageOf(error));
   }
 }
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { installationPaths } from "../host/installation-paths.ts";
-import { asError } from "../lib/as-error.ts";
+import { messageOf } from "../lib/as-error.ts";
 import { settleAll } from "../lib/settle-all.ts";
 import type { Deployment } from "../stack/deployment.ts";
 import { statedEnvironment, thisInstallation } from "../stack/installation.ts";
@@ -45,7 +45,7 @@ async function driftOf(declared: DeclaredSeedAgent): Promise<string | undefined>
     if (stated.enabled) return provider.drift(spec, stated.release, observed);
     return observed === undefined ? undefined : "it runs, although it is disabled";
   } catch (error) {
-    await pulumi.log.warn(`${declared.name} can't be observed: ${asError(error).message}`);
+    await pulumi.log.warn(`${declared.name} can't be observed: ${messageOf(error)}`);
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { asError } from "../lib/as-error.ts";
+import { messageOf } from "../lib/as-error.ts";
 import { type Check, failed, ok } from "./check.ts";
 
 /** Checks that Docker, which runs the fleet's agents or its forwarding server, is reachable. */
@@ -8,6 +8,6 @@ export async function dockerCheck(): Promise<Check> {
     await dockerClient(process.env).ping();
     return ok("docker", process.env["DOCKER_HOST"] ?? "its daemon answers");
   } catch (error) {
-    return failed("docker", asError(error).message);
+    return failed("docker", messageOf(error));
   }
 }

@@ -2,6 +2,7 @@
  * `npm run test:modal`: tests a small fleet and coding sandboxes on a real Modal account, in separate environments,
  * which it removes. With `-- sandboxes` or `-- fleet` it tests one of them.
  */
+import { messageOf } from "../../components/lib/as-error.ts";
 import { ModalError } from "../../components/modal/modal-error.ts";
 import { type ModalToken, modalToken, noTokenRemedy } from "../../components/modal/token.ts";
 import { type JourneyOptions, modalJourney } from "../../test/support/modal-journey.ts";
@@ -40,7 +41,7 @@ async function main(): Promise<number> {
     for (const journey of chosen) await journey(options);
     return 0;
   } catch (error) {
-    process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+    process.stderr.write(`error: ${messageOf(error)}\n`);
     return 1;
   }
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../components/lib/as-error.ts";
 import { projectFolder } from "./project.ts";
 
 const templates = join(projectFolder, "changelings", "demo-repo");
@@ -135,6 +136,6 @@ function git(cwd: string, args: readonly string[], input = ""): void {
   try {
     execFileSync("git", args, { cwd, env, input, stdio: ["pipe", "ignore", "pipe"] });
   } catch (error) {
-    throw new Error(`the demo repository could not be created: ${error instanceof Error ? error.message : error}`);
+    throw new Error(`the demo repository could not be created: ${messageOf(error)}`);
   }
 }

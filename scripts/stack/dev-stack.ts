@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parse } from "smol-toml";
 import * as z from "zod/mini";
 import { writeWholeFile } from "../../components/host/files.ts";
-import { asError } from "../../components/lib/as-error.ts";
+import { messageOf } from "../../components/lib/as-error.ts";
 import type { ExampleChangeling } from "../../components/stack/deployment.ts";
 import { clearDeadLocks } from "./dead-locks.ts";
 import { makeDemoRepo } from "./demo-repo.ts";
@@ -64,7 +64,7 @@ function makeFolder(folder: string, home: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new Error(
-      `${folder} can't be created: ${writeProblem(home) ?? asError(error).message}\nset HOME to a folder that you may write to`,
+      `${folder} can't be created: ${writeProblem(home) ?? messageOf(error)}\nset HOME to a folder that you may write to`,
     );
   }
 }
@@ -75,7 +75,7 @@ function writeProblem(folder: string): string | undefined {
     accessSync(folder, constants.W_OK);
     return undefined;
   } catch (error) {
-    return asError(error).message;
+    return messageOf(error);
   }
 }
 

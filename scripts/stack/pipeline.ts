@@ -1,6 +1,8 @@
 /** `npm run pipeline -- …`: what a CI job runs for a fleet in a repository. It works the same on a laptop. */
+
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { messageOf } from "../../components/lib/as-error.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
 import { apply } from "./pipeline/apply.ts";
 import { comment, commentMarker } from "./pipeline/comment.ts";
@@ -72,7 +74,7 @@ try {
     // commander has already printed the error; 0 is --help.
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
-    printNote(`error: ${withRemedy(error instanceof Error ? error.message : String(error))}\n`);
+    printNote(`error: ${withRemedy(messageOf(error))}\n`);
     process.exitCode = 1;
   }
 }

@@ -1,6 +1,7 @@
 /** `npm start`: the embedded default, from nothing to a real agent's real commit. */
 
 import { installationPaths } from "../../components/host/installation-paths.ts";
+import { messageOf } from "../../components/lib/as-error.ts";
 import { changelingCommand } from "../../components/lib/own-commands.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
 import { listingsOf, listText } from "../changeling/commands/list.ts";
@@ -16,7 +17,7 @@ argumentsOf("start");
 try {
   await start();
 } catch (error) {
-  printNote(`error: ${error instanceof Error ? error.message : error}\n`);
+  printNote(`error: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }
 

@@ -1,8 +1,10 @@
 /** `npm stop`: removes everything that `npm start` started and created. */
+
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { installationPaths } from "../../components/host/installation-paths.ts";
 import { kinds } from "../../components/kinds.ts";
+import { messageOf } from "../../components/lib/as-error.ts";
 import { printNote, printText } from "../../components/lib/terminal.ts";
 import { exportedState } from "../../components/stack/state.ts";
 import { devFolder, devStack, exampleChangelings, exampleFleet, repairBackend } from "./dev-stack.ts";
@@ -17,7 +19,7 @@ try {
   if (isThere()) await withStackLock(devStack(), stop);
   else printText("Nothing to stop: the stack of `npm start` does not exist.\n");
 } catch (error) {
-  printNote(`error: ${error instanceof Error ? error.message : error}\n`);
+  printNote(`error: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }
 

@@ -1,5 +1,5 @@
 import { outdatedInWords } from "../../host/supervision/state.ts";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
 import type { Diagnosis, Examination, InspectedStack } from "../../stack/inspection.ts";
@@ -48,7 +48,7 @@ async function modalPart(
       snapshots: crons.apps.flatMap(({ spec }) => spec.snapshotLabel ?? []),
     };
   } catch (error) {
-    return { onModal: [failed("Modal", asError(error).message)] };
+    return { onModal: [failed("Modal", messageOf(error))] };
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { imageSources } from "../../docker/image-sources.ts";
 import { runDocker } from "../../docker/run-docker.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { LogTail, shortened } from "../../lib/log-tail.ts";
 import { dockerfile } from "../image/image.ts";
 import { type Progress, SandboxError } from "../provider.ts";
@@ -44,6 +45,6 @@ function ownDockerfile(env: NodeJS.ProcessEnv): string {
   try {
     return dockerfile(imageSources(env));
   } catch (error) {
-    throw new SandboxError("image", error instanceof Error ? error.message : String(error), { cause: error });
+    throw new SandboxError("image", messageOf(error), { cause: error });
   }
 }

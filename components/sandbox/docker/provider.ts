@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as z from "zod/mini";
 import { dockerClient } from "../../docker/client.ts";
 import { DockerError, NoSuchThing, runDocker } from "../../docker/run-docker.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { proxyVariables } from "../egress/environment.ts";
 import { imageEnvironment } from "../image/image.ts";
 import { type CreateOptions, type Sandbox, SandboxError, SandboxGone, type SandboxProvider } from "../provider.ts";
@@ -194,7 +195,7 @@ export function dockerSandboxes(options: DockerSandboxOptions): SandboxProvider 
         return await create(createOptions);
       } catch (error) {
         if (error instanceof SandboxError) throw error;
-        throw new SandboxError("create", error instanceof Error ? error.message : String(error), { cause: error });
+        throw new SandboxError("create", messageOf(error), { cause: error });
       }
     },
     async open(id) {

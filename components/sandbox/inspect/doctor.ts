@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { outdatedInWords } from "../../host/supervision/state.ts";
-import { asError } from "../../lib/as-error.ts";
+import { asError, messageOf } from "../../lib/as-error.ts";
 import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
 import { quoted } from "../../lib/shell-command.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
@@ -30,7 +30,7 @@ export async function diagnoseSandboxes(
       const installed = readSandbox(stack.paths, name);
       if (installed !== undefined && includesProvider(stack, installed.spec.provider)) specs.push(installed.spec);
     } catch (error) {
-      checks.push(failed(`sandbox ${name}`, asError(error).message, upCommand()));
+      checks.push(failed(`sandbox ${name}`, messageOf(error), upCommand()));
     }
   }
   const { changelings } = await examination.declared;
@@ -124,6 +124,6 @@ async function providerCheck(
     const ids = left.map(({ id }) => id).join(", ");
     return warning(title, `no session has ${ids}`, `${changelingCommand()} sandbox clean`);
   } catch (error) {
-    return failed(title, asError(error).message);
+    return failed(title, messageOf(error));
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../../lib/as-error.ts";
 import { changelingCommand } from "../../lib/own-commands.ts";
 import { fromNow } from "../../lib/times.ts";
 import type { Answer, InspectedStack, Listed, Listing, NotFound } from "../../stack/inspection.ts";
@@ -38,7 +39,7 @@ export async function sandboxListing(stack: InspectedStack): Promise<Listing<Lis
         },
       ];
     } catch (error) {
-      warnings.push(error instanceof Error ? error.message : String(error));
+      warnings.push(messageOf(error));
       return [];
     }
   });
@@ -77,7 +78,7 @@ async function openSessionsOf(stack: InspectedStack, warnings: string[]): Promis
     const client = openSessions({ folder: sessionsFolder(stack.paths), person: "owner", timeoutMs: listTimeoutMs });
     return (await client.list()).filter(({ status }) => status !== "terminated");
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     warnings.push(`the sessions are not known: ${reason}`);
     return null;
   }

@@ -1,4 +1,5 @@
 import type { App, Image, ModalClient, SandboxCreateParams, Sandbox as SdkSandbox, Volume } from "modal";
+import { messageOf } from "../../lib/as-error.ts";
 import { keptModalToken } from "../../modal/kept-token.ts";
 import { ModalError } from "../../modal/modal-error.ts";
 import { sandboxAppName, volumeName } from "../../modal/names.ts";
@@ -259,7 +260,7 @@ function parameters({ id, labels, spec }: CreateOptions): SandboxCreateParams {
 
 function sandboxError(step: string, error: unknown): SandboxError {
   if (error instanceof SandboxError) return error;
-  return new SandboxError(step, error instanceof Error ? error.message : String(error), { cause: error });
+  return new SandboxError(step, messageOf(error), { cause: error });
 }
 
 function isOfKind(error: unknown, kind: ModalError["kind"]): boolean {

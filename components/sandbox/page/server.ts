@@ -5,7 +5,7 @@ import { json } from "node:stream/consumers";
 import * as z from "zod/mini";
 import { writePrivateFile } from "../../host/files.ts";
 import type { Log } from "../../host/log.ts";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { limitWaiting, type WaitingConnections } from "../../lib/waiting-connections.ts";
 import type { ErrorCode, ServiceFile } from "../sessions/protocol.ts";
 import { assetAt, pageHeaders } from "./assets.ts";
@@ -53,7 +53,7 @@ export async function startPage({ folder, service, settings = {}, log }: PageOpt
   const { publicUrl } = settings;
   const server = createServer((request, response) => {
     handle({ codes, logins, open, waiting, service, publicUrl }, request, response).catch((error: unknown) => {
-      log?.(`the page failed: ${asError(error).message}`);
+      log?.(`the page failed: ${messageOf(error)}`);
       if (response.headersSent) response.destroy();
       else refuse(response, 500, "failed", "the page's server failed; the log of the session service says why");
     });

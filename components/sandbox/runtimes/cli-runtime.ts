@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { messageOf } from "../../lib/as-error.ts";
 import { type CliEnd, reasonOfEnd } from "../../models/run-cli.ts";
 import { type BrokeredApi, SandboxGone } from "../provider.ts";
 import { reasonOf, runInSandbox } from "./run-cli.ts";
@@ -248,7 +249,7 @@ export class CliRuntime<Options extends Limits, State> implements AgentRuntime {
 /** Redacts an error, which comes from the sandbox or an API and may contain secrets. Drops its cause for the same reason. */
 function cleaned(error: unknown, env: Readonly<Record<string, string>>): RuntimeError {
   if (error instanceof SandboxGone) return new RuntimeError("sandbox_gone", error.message);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const code = error instanceof RuntimeError ? error.code : "runtime_failed";
   return new RuntimeError(code, reasonOf(message, env));
 }

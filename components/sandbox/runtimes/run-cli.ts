@@ -1,3 +1,4 @@
+import { messageOf } from "../../lib/as-error.ts";
 import { masked } from "../../lib/masking.ts";
 import { plainWords } from "../../lib/text.ts";
 import { type CliEnd, type CliRun, CliStopped, runCli } from "../../models/run-cli.ts";
@@ -30,7 +31,7 @@ export async function runInSandbox(sandbox: Sandbox, run: Omit<CliRun, "exec">):
     if (error instanceof CliStopped) throw new RuntimeError(error.code, error.message);
     if (error instanceof SandboxGone) throw new RuntimeError("sandbox_gone", error.message, { cause: error });
     if (error instanceof RuntimeError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new RuntimeError("runtime_failed", `${run.name} could not be run: ${why}`, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { eventsOf } from "./event-stream.ts";
 import { readServiceFile } from "./folder.ts";
@@ -267,7 +267,7 @@ async function* followEvents(
       if (error instanceof SessionError) throw error;
       // Only a connection that failed is a TypeError. It is made again, from the cursor.
       if (!(error instanceof TypeError)) {
-        const message = `an event of the session service can't be read: ${asError(error).message}`;
+        const message = `an event of the session service can't be read: ${messageOf(error)}`;
         throw new SessionError("failed", message, { cause: error });
       }
     }

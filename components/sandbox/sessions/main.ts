@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { installationPaths } from "../../host/installation-paths.ts";
 import { openLog } from "../../host/log.ts";
 import { printToStderr } from "../../host/supervision/print-to-stderr.ts";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { readSecrets } from "../../secrets/installed.ts";
 import { readSandbox } from "../installed.ts";
 import { sandboxManager } from "../manager.ts";
@@ -56,7 +56,7 @@ const stop = await startSessionService({
 const sweep = () =>
   removeOrphans(installation, paths, { provenOnly: true }).then(
     (ids) => ids.length > 0 && log(`terminated sandboxes that no session has: ${ids.join(", ")}`),
-    (error: unknown) => log(`the search for orphaned sandboxes failed: ${asError(error).message}`),
+    (error: unknown) => log(`the search for orphaned sandboxes failed: ${messageOf(error)}`),
   );
 setInterval(sweep, sweepMs).unref();
 void sweep();

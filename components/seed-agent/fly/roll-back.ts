@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "smol-toml";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import type { DeployOptions } from "../provider.ts";
 import { flyctlArguments as flyctl } from "./arguments.ts";
 import type { FlyClient } from "./fly-client.ts";
@@ -53,7 +53,7 @@ export async function rollBack(
     await fly.deploy(app, stringify({ ...parse(former.toml), build: { image: former.image } }), options);
     await fly.awaitHealth(app, before?.Machines.length ?? 0, options);
   } catch (error) {
-    return `and it can't be rolled back: ${asError(error).message}`;
+    return `and it can't be rolled back: ${messageOf(error)}`;
   }
   return `it was rolled back to the release ${release ?? "before"}; secrets that changed stay changed`;
 }

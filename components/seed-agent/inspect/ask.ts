@@ -1,4 +1,4 @@
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { plainWords } from "../../lib/text.ts";
 import { openSeedAgent, type SeedClient } from "../client.ts";
 import { connectTo } from "../connect.ts";
@@ -19,7 +19,7 @@ export async function ask<Answer>(
     connection = await connectTo({ spec, url });
     return { answer: await about(openSeedAgent({ url: connection.url, token: controlToken, timeoutMilliseconds })) };
   } catch (error) {
-    return { problem: plainWords(asError(error).message) };
+    return { problem: plainWords(messageOf(error)) };
   } finally {
     connection?.close();
   }

@@ -1,4 +1,4 @@
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { changelingCommand, upCommand } from "../../lib/own-commands.ts";
 import { plainWords } from "../../lib/text.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
@@ -25,7 +25,7 @@ export async function diagnoseSeedAgents(
         if (installed === undefined || !includesProvider(stack, installed.spec.provider)) return [];
         return await checksOf(stack, installed);
       } catch (error) {
-        return [failed(titleOf(name), asError(error).message, upCommand())];
+        return [failed(titleOf(name), messageOf(error), upCommand())];
       }
     }),
   );

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { upCommand } from "../../lib/own-commands.ts";
 import { plainWords } from "../../lib/text.ts";
 import {
@@ -29,7 +29,7 @@ export async function seedAgentListing(stack: InspectedStack): Promise<Listing<L
     try {
       return readSeedAgent(stack.paths, name) ?? [];
     } catch (error) {
-      warnings.push(asError(error).message);
+      warnings.push(messageOf(error));
       return [];
     }
   });

@@ -6,7 +6,7 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { masked } from "../../lib/masking.ts";
 import { driftFrom } from "../drift.ts";
 import { type DeployOptions, type ObserveOptions, SeedAgentError, type SeedAgentProvider } from "../provider.ts";
@@ -198,7 +198,7 @@ export function kubernetesProvider(options: KubernetesOptions): SeedAgentProvide
     try {
       await apply(before.map((object) => asApplied(object, Object.values(annotations))));
     } catch (error) {
-      return `and the release ${release} can't be applied again: ${asError(error).message}`;
+      return `and the release ${release} can't be applied again: ${messageOf(error)}`;
     }
     const { code } = await rollout();
     return code === 0

@@ -5,7 +5,7 @@ import { bubblewrapFolder } from "../../host/bubblewrap.ts";
 import { ensureFolder, readTail, writePrivateFile } from "../../host/files.ts";
 import { type DaemonState, daemonState } from "../../host/supervision/state.ts";
 import { bootInstructionsOf, logTail, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { masked } from "../../lib/masking.ts";
 import { isAlive } from "../../lib/process.ts";
 import { driftFrom } from "../drift.ts";
@@ -164,7 +164,7 @@ async function start(node: LocalNode, given: Start): Promise<void> {
     const log = masked(tailOf(node, 20).trim() || logTail(daemon), Object.values(secrets));
     // Otherwise its supervisor would start it again and again.
     await stopNode(node, installation);
-    throw new SeedAgentError(`${idOf(node)} did not start: ${asError(error).message}\n${log}`);
+    throw new SeedAgentError(`${idOf(node)} did not start: ${messageOf(error)}\n${log}`);
   }
 }
 

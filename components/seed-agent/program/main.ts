@@ -1,4 +1,5 @@
 /** Runs the seed agent's service: `node main.ts`, configured by its environment (`settings.ts`). SIGTERM ends it. */
+import { messageOf } from "../../lib/as-error.ts";
 import { SettingsError, startService } from "./service.ts";
 
 try {
@@ -12,7 +13,7 @@ try {
   process.once("SIGTERM", end);
   process.once("SIGINT", end);
 } catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   process.stderr.write(
     `${error instanceof SettingsError ? "These variables are not valid:\n" : "The service can't start: "}${message}\n`,
   );

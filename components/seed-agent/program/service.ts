@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { converge } from "./cluster/converge.ts";
 import { type Discovery, discovery } from "./cluster/discovery.ts";
 import { listedPeers } from "./cluster/listed-peers.ts";
@@ -58,7 +58,7 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
   const close = once(async () => {
     for (const end of closing.toReversed()) {
       await end().catch((error: unknown) =>
-        events.log("error", "a part of the service did not end well", { reason: asError(error).message }),
+        events.log("error", "a part of the service did not end well", { reason: messageOf(error) }),
       );
     }
   });
@@ -95,7 +95,7 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
         store
           .audit(entry)
           .catch((error: unknown) =>
-            events.log("warn", "a fallback is not in the audit log", { reason: asError(error).message }),
+            events.log("warn", "a fallback is not in the audit log", { reason: messageOf(error) }),
           );
       },
     });
@@ -155,7 +155,7 @@ export async function startService(environment: NodeJS.ProcessEnv): Promise<Serv
     }
     const pruning = setInterval(() => {
       pruneVersions({ store, codeStore, keepVersions: settings.SEED_KEEP_VERSIONS }).catch((error: unknown) =>
-        events.log("warn", "old versions could not be deleted", { reason: asError(error).message }),
+        events.log("warn", "old versions could not be deleted", { reason: messageOf(error) }),
       );
     }, pruneMs);
     closing.push(async () => clearInterval(pruning));

@@ -1,4 +1,5 @@
 import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { changelingCommand } from "../../lib/own-commands.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { readRecord } from "../agent/record.ts";
@@ -33,7 +34,7 @@ export async function appliedWeb({ paths }: { readonly paths: InstallationPaths 
     const login = await newLogin(paths, agentId);
     return { ...none, loginUrl: login.url, loginExpiresAt: login.expiresAt.toISOString() };
   } catch (error) {
-    printNote(`warning: no login URL: ${error instanceof Error ? error.message : error}\n`);
+    printNote(`warning: no login URL: ${messageOf(error)}\n`);
     return none;
   }
 }

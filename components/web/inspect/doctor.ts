@@ -1,4 +1,4 @@
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { changelingCommand, upCommand as up } from "../../lib/own-commands.ts";
 import type { Agent, Listed } from "../../mngr/client.ts";
 import { profileMngr } from "../../mngr/profile.ts";
@@ -125,12 +125,7 @@ async function agentChecks(
       // A missing mngr is reported by the tool checks.
       return own.length === 0
         ? []
-        : [
-            failed(
-              provider === "local" ? "web agents" : `web agents ${providers[provider].where}`,
-              asError(error).message,
-            ),
-          ];
+        : [failed(provider === "local" ? "web agents" : `web agents ${providers[provider].where}`, messageOf(error))];
     }
   });
   return (await Promise.all(checks)).flat();

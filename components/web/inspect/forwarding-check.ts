@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { outdatedInWords } from "../../host/supervision/state.ts";
-import { asError } from "../../lib/as-error.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { changelingCommand, upCommand as up } from "../../lib/own-commands.ts";
 import { type Check, failed, ok, warning } from "../../stack/check.ts";
 import type { InspectedStack } from "../../stack/inspection.ts";
@@ -44,7 +44,7 @@ export async function forwardingCheck(
       `end that program, or take another port: ${changelingCommand()} forward --port ${config.port + 1}`,
     );
   } catch (error) {
-    return failed(name, asError(error).message, up());
+    return failed(name, messageOf(error), up());
   }
 }
 
@@ -73,7 +73,7 @@ async function containerCheck(
       ? warning(name, `${detail}; its image is outdated`, up())
       : ok(name, detail);
   } catch (error) {
-    return failed(name, asError(error).message);
+    return failed(name, messageOf(error));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { InstallationPaths } from "../../host/installation-paths.ts";
+import { messageOf } from "../../lib/as-error.ts";
 import { changelingCommand } from "../../lib/own-commands.ts";
 import { printNote } from "../../lib/terminal.ts";
 import { fromNow } from "../../lib/times.ts";
@@ -104,7 +105,7 @@ async function agentsOf(
       const { agents, isComplete } = await (await mngrFor(record, paths)).list([record.provider]);
       return [key, { agents, isComplete }];
     } catch (error) {
-      printNote(`warning: ${error instanceof Error ? error.message : error}\n`);
+      printNote(`warning: ${messageOf(error)}\n`);
       return [key, undefined];
     }
   });

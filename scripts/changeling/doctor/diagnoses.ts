@@ -1,5 +1,5 @@
 import { type Fleet, kinds } from "../../../components/kinds.ts";
-import { asError } from "../../../components/lib/as-error.ts";
+import { messageOf } from "../../../components/lib/as-error.ts";
 import { type Check, failed } from "../../../components/stack/check.ts";
 import type {
   DeclaredPart,
@@ -35,7 +35,7 @@ export async function startDiagnoses(
     if (inspection.diagnose === undefined) return [];
     const part = declared.then((each) => declaredPart(each, name));
     const end = inspection.diagnose(stack, { ...rest, declared: part }).catch((error: unknown) => ({
-      deployed: [failed(`kind ${name}`, asError(error).message)],
+      deployed: [failed(`kind ${name}`, messageOf(error))],
     }));
     return [{ what: inspection.checked, end }];
   });

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { formatDiagnostics } from "../../../components/fleet/diagnostics.ts";
 import type { Fleet } from "../../../components/kinds.ts";
-import { asError } from "../../../components/lib/as-error.ts";
+import { messageOf } from "../../../components/lib/as-error.ts";
 import { changelingCommand, secretRemedy, upCommand } from "../../../components/lib/own-commands.ts";
 import { type Check, failed, ok, warning } from "../../../components/stack/check.ts";
 import { type Diagnosis, includesProvider } from "../../../components/stack/inspection.ts";
@@ -94,7 +94,7 @@ async function fleetChecks(context: Context): Promise<Declared> {
         : warning("fleet file", `${declared}:\n${formatDiagnostics(loaded.diagnostics)}`);
     return { checks: [file, ...secrets], fleet, isAbsent: false };
   } catch (error) {
-    return { checks: [failed("fleet file", asError(error).message)], fleet: undefined, isAbsent: true };
+    return { checks: [failed("fleet file", messageOf(error))], fleet: undefined, isAbsent: true };
   }
 }
 
@@ -121,7 +121,7 @@ async function openModal(context: Context, fleet: Fleet | undefined): Promise<Op
     const { openedModal } = await import("./modal.ts");
     return await openedModal(context.stack, token, fleet);
   } catch (error) {
-    return { ...nothing, checks: [failed("Modal", asError(error).message)] };
+    return { ...nothing, checks: [failed("Modal", messageOf(error))] };
   }
 }
 
@@ -140,6 +140,6 @@ async function sharedChecks({ stack }: Context, { fleet, modal, diagnoses }: Par
     const { sharedModalChecks } = await import("./modal.ts");
     return [...checks, ...(await sharedModalChecks(stack, seen, { fleet: (await fleet).fleet, snapshots }))];
   } catch (error) {
-    return [...checks, failed("Modal", asError(error).message)];
+    return [...checks, failed("Modal", messageOf(error))];
   }
 }

@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
+import { messageOf } from "../../../components/lib/as-error.ts";
 import { printJsonLine, printNote } from "../../../components/lib/terminal.ts";
 import { examples } from "../options.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -57,5 +58,5 @@ Ctrl-C cancels the prompt that is being executed; when there is none, it leaves,
 }
 
 function report(error: unknown): void {
-  printNote(`error: ${error instanceof Error ? error.message : error}\n`);
+  printNote(`error: ${messageOf(error)}\n`);
 }

@@ -1,5 +1,6 @@
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
+import { messageOf } from "../../../components/lib/as-error.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printJsonLine, printNote } from "../../../components/lib/terminal.ts";
 import type { SessionEvent } from "../../../components/sandbox/sessions/protocol.ts";
@@ -73,7 +74,7 @@ async function follow(
     isCancelled = true;
     printNote("\ncancelling the prompt; the sandbox goes on (Ctrl-C again to leave at once)\n");
     client.cancel(session, message).catch((error: unknown) => {
-      printNote(`error: ${error instanceof Error ? error.message : error}\n`);
+      printNote(`error: ${messageOf(error)}\n`);
       process.exit(1);
     });
   };

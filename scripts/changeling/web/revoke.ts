@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { messageOf } from "../../../components/lib/as-error.ts";
 import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { printNote } from "../../../components/lib/terminal.ts";
 import type { EndedLogins } from "../../../components/stack/inspection.ts";
@@ -46,7 +47,7 @@ async function endAllLogins(context: Context): Promise<readonly EndedLogins[]> {
   );
   const errors = results.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : []));
   if (errors.length > 0) {
-    throw new Error(errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n"));
+    throw new Error(errors.map((error) => messageOf(error)).join("\n"));
   }
   const ended = results.flatMap((each) => (each.status === "fulfilled" ? (each.value ?? []) : []));
   if (ended.length > 0) return ended;

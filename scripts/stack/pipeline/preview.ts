@@ -1,4 +1,5 @@
 import { appendFileSync, writeFileSync } from "node:fs";
+import { messageOf } from "../../../components/lib/as-error.ts";
 import { printNote, printText } from "../../../components/lib/terminal.ts";
 import { planMarkdown } from "../../changeling/plan/markdown.ts";
 import { code } from "../../changeling/plan/markdown-escape.ts";
@@ -54,5 +55,5 @@ async function checkedPlan(stack: Stack): Promise<Plan> {
 }
 
 function failedPlan(error: unknown): Plan {
-  return { changes: [], errors: [withRemedy(error instanceof Error ? error.message : String(error))], warnings: [] };
+  return { changes: [], errors: [withRemedy(messageOf(error))], warnings: [] };
 }

@@ -1,4 +1,5 @@
 import type { Log } from "../../../host/log.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import type { Listed, Mngr } from "../../../mngr/client.ts";
 
 interface Listener {
@@ -61,7 +62,7 @@ export class AgentPoll {
       for (const listener of present) if (this.#listeners.has(listener)) listener.see(listed);
     } catch (error) {
       // A failed poll says nothing about the agents.
-      this.#log(`could not list the agents: ${error instanceof Error ? error.message : error}`);
+      this.#log(`could not list the agents: ${messageOf(error)}`);
     }
   }
 }

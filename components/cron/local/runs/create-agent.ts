@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fallbackIdentity, gitIn, worktreeOf } from "../../../git/git.ts";
 import { ensureFolder, readTextIfAny, writePrivateFile } from "../../../host/files.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { approveKeyCommand } from "../../../mngr/approve-key.ts";
 import { createArguments } from "../../../mngr/arguments.ts";
 import { envFileText } from "../../../mngr/env-file.ts";
@@ -61,7 +62,7 @@ export async function createAgent(
     return await createdBy(plan, files, context, interruption);
   } catch (error) {
     if (error instanceof CreateError) throw error;
-    throw new LeftoverError(error instanceof Error ? error.message : String(error));
+    throw new LeftoverError(messageOf(error));
   }
 }
 
@@ -78,9 +79,7 @@ async function createdBy(
     // The agent exists even if git fails. Throwing here would leave it running without its timeout.
     const branch = branchOf(plan.id);
     await unsetUpstream(git, branch, baseRefOf(files)).catch((error: unknown) =>
-      context.log(
-        `${plan.id}: ${branch} may have its base as upstream: ${error instanceof Error ? error.message : error}`,
-      ),
+      context.log(`${plan.id}: ${branch} may have its base as upstream: ${messageOf(error)}`),
     );
     const worktree = await worktreeOf(git, branch, plan.id).catch(() => undefined);
     return { agentId: created.agentId, base: baseCommitOf(files), worktree };
@@ -175,9 +174,7 @@ async function removeLeftovers(plan: RunPlan, created: Created | undefined, cont
     if (leftover !== undefined) await git.run(["worktree", "remove", "--force", "--force", "--", leftover]);
     await deleteBranchIfEmpty(git, branch);
   } catch (error) {
-    context.log(
-      `${plan.id}: could not remove what mngr create left: ${error instanceof Error ? error.message : error}`,
-    );
+    context.log(`${plan.id}: could not remove what mngr create left: ${messageOf(error)}`);
   }
 }
 

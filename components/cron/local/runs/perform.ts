@@ -226,7 +226,7 @@ function tidyLogs(plan: RunPlan, context: RunContext): void {
       const shown = masked(ownText, Object.values(readSecrets(context.paths, plan.spec.name)));
       if (text !== shown || text.length >= keptOutputBytes) writePrivateFile(file, shown);
     } catch (error) {
-      context.log(`${plan.id}: ${file} stays as it is: ${error instanceof Error ? error.message : error}`);
+      context.log(`${plan.id}: ${file} stays as it is: ${messageOf(error)}`);
     }
   }
 }

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { messageOf } from "../../../lib/as-error.ts";
 import { masked } from "../../../lib/masking.ts";
 import { apiUrl, requiredToken } from "./environment.ts";
 import { installationBinding, type WorkerOfInstallation } from "./wrangler-config.ts";
@@ -49,7 +50,7 @@ async function call(
     headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
     signal: AbortSignal.timeout(requestMs),
   }).catch((error: unknown) => {
-    throw new Error(`Cloudflare's API can't be reached: ${error instanceof Error ? error.message : error}`);
+    throw new Error(`Cloudflare's API can't be reached: ${messageOf(error)}`);
   });
   if (response.status === 404) return undefined;
   const parsed = answer.safeParse(await response.json().catch(() => undefined));

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { sessionsFolder } from "../folder.ts";
 import type { ServiceFile } from "../protocol.ts";
 import { readDeployed } from "./deployed.ts";
@@ -25,7 +26,7 @@ export async function answerOf(url: string): Promise<WorkerAnswer> {
     if (parsed.success) return { build: parsed.data.build, version: parsed.data.version };
     return { reason: `something else answers there, with ${response.status}`, isAnswered: true };
   } catch (error) {
-    return { reason: error instanceof Error ? error.message : String(error), isAnswered: false };
+    return { reason: messageOf(error), isAnswered: false };
   }
 }
 

@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 import { commandScript } from "../../../command-script.ts";
 import { ensureFolder } from "../../../host/files.ts";
 import { installationPaths } from "../../../host/installation-paths.ts";
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { printNote } from "../../../lib/terminal.ts";
 import { sessionsFolder } from "../folder.ts";
 import { bundleWorker } from "../runner/bundle.ts";
@@ -135,7 +135,7 @@ async function problemOf(
     const { status } = await fetch(`${url}/sessions`, { headers, redirect: "error", signal });
     return status === 200 ? undefined : `it answers its owner with ${status}`;
   } catch (error) {
-    return asError(error).message;
+    return messageOf(error);
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import type { Log } from "../../../host/log.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { deadAfterMs, maxPart, pingEveryMs, replacedCode, violationCode } from "../link-protocol.ts";
 import { LinkedRequests } from "./linked-requests.ts";
 
@@ -98,7 +99,7 @@ export class Link {
         if (isBinary) requests.part(data);
         else if (String(data) !== "pong") requests.frame(String(data));
       } catch (error) {
-        failure = `the worker violated the protocol: ${error instanceof Error ? error.message : error}`;
+        failure = `the worker violated the protocol: ${messageOf(error)}`;
         socket.close(violationCode);
       }
     });

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { ensureFolder, writePrivateFile } from "../../../host/files.ts";
 import type { Log } from "../../../host/log.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { type RunningPage, startPage } from "../../page/server.ts";
 import { readPageSettings } from "../../page/settings.ts";
 import { readDeployed } from "../cloudflare/deployed.ts";
@@ -54,7 +55,7 @@ export async function startSessionService(options: SessionServiceOptions): Promi
   // The sessions work without their page.
   const page = await startPage({ folder, log, service: serving, settings: readPageSettings(folder) }).catch(
     (error: unknown): RunningPage | undefined => {
-      log(`the page could not be started: ${error instanceof Error ? error.message : String(error)}`);
+      log(`the page could not be started: ${messageOf(error)}`);
       return undefined;
     },
   );

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../../../lib/as-error.ts";
 import { SandboxError } from "../../provider.ts";
 import { RuntimeError, type RuntimeEvent } from "../../runtimes/runtime.ts";
 import type { Failure } from "../protocol.ts";
@@ -165,7 +166,7 @@ function resultOf<Result>(work: () => Result): Result | Error {
 }
 
 function failureOf(error: unknown): Failure {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof RuntimeError) return { code: error.code, message };
   if (isGone(error)) return { code: "sandbox_gone", message };
   if (error instanceof SandboxError) return { code: "sandbox_failed", message };

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { text as textOf } from "node:stream/consumers";
 import type { Log } from "../../../host/log.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { limitWaiting, type WaitingConnections } from "../../../lib/waiting-connections.ts";
 import { type ErrorCode, sessionId } from "../protocol.ts";
 import { runKey, runRequest } from "../runner-protocol.ts";
@@ -46,7 +47,7 @@ async function answer(
     waiting.admitted(request.socket);
     await route(options, request, response);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     options.log(`${request.method} ${request.url} failed: ${message}`);
     refuse(response, "failed", message);
   }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureFolder, writePrivateFile } from "../../../host/files.ts";
 import type { Log } from "../../../host/log.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { readServiceFile, serviceFilePath } from "../folder.ts";
 import type { ServiceFile } from "../protocol.ts";
 import { bundleWorker } from "./bundle.ts";
@@ -112,7 +113,7 @@ export class Workerd {
         await this.#startOnce();
         return;
       } catch (error) {
-        this.#options.log(error instanceof Error ? error.message : String(error));
+        this.#options.log(messageOf(error));
         await sleep(pause);
       }
     }

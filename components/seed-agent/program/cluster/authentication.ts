@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { request } from "node:http";
 import * as z from "zod/mini";
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 
 /**
  * How nodes prove to each other that they have the cookie, without sending it:
@@ -120,7 +120,7 @@ export function authentication(options: AuthenticationOptions): Authentication {
         return { outcome: "problem", node: peer, reason: "it has another cookie" };
       return { outcome: "peer", node: peer, version: runs };
     } catch (error) {
-      const reason = signal.aborted ? `no answer within ${timeoutMilliseconds / 1000} s` : asError(error).message;
+      const reason = signal.aborted ? `no answer within ${timeoutMilliseconds / 1000} s` : messageOf(error);
       return { outcome: "problem", reason };
     }
   }

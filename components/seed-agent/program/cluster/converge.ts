@@ -1,4 +1,4 @@
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import type { CodeStore } from "../code-store/code-store.ts";
 import type { NodeRecord, Version } from "../domain.ts";
 import type { Events } from "../events.ts";
@@ -92,7 +92,7 @@ export function converge(options: ConvergeOptions): Converge {
       await activations.run(applyProbation);
       problem = undefined;
     } catch (error) {
-      const message = `the probation's end: ${asError(error).message}`;
+      const message = `the probation's end: ${messageOf(error)}`;
       if (problem !== message) events.log("error", message);
       problem = message;
     }
@@ -113,8 +113,8 @@ export function converge(options: ConvergeOptions): Converge {
       connected();
     } catch (error) {
       if (stopping.signal.aborted) return;
-      if (!(error instanceof StoreUnavailable)) events.log("error", `the store's answer: ${asError(error).message}`);
-      cutOff(asError(error).message);
+      if (!(error instanceof StoreUnavailable)) events.log("error", `the store's answer: ${messageOf(error)}`);
+      cutOff(messageOf(error));
     }
   }
 
@@ -147,7 +147,7 @@ export function converge(options: ConvergeOptions): Converge {
       events.log("info", `runs ${live.active}`, { version: live.active });
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error;
-      fail({ version, reason: asError(error).message });
+      fail({ version, reason: messageOf(error) });
     }
     return true;
   }

@@ -1,7 +1,7 @@
 import { Resolver } from "node:dns/promises";
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 
 export interface DiscoveryOptions {
   /** `DNS_CLUSTER_QUERY`: a full name, such as Fly's `<app>.internal`, or a headless service of Kubernetes. */
@@ -59,7 +59,7 @@ export function discovery(options: DiscoveryOptions): Discovery {
       const answer = await (type === "A" ? resolver.resolve4(query) : resolver.resolve6(query));
       known[type] = { addresses: answer.filter(type === "A" ? isIPv4 : isIPv6), at: performance.now() };
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : asError(error).message;
+      const code = error instanceof Error && "code" in error ? String(error.code) : messageOf(error);
       if (none.has(code)) known[type] = { addresses: [], at: performance.now() };
       else {
         const isFresh = performance.now() - known[type].at < keepMilliseconds;

@@ -1,3 +1,4 @@
+import { messageOf } from "../../../lib/as-error.ts";
 import type { NodeRecord } from "../domain.ts";
 import { type Store, StoreUnavailable } from "../store/store.ts";
 import type { RolloutOptions, RolloutResult } from "./cluster.ts";
@@ -37,7 +38,7 @@ export async function rollOut(version: string, former: string, options: Rollout)
     return { outcome: "rolled-back", ...unhealthy };
   } catch (error) {
     if (!(error instanceof Interrupted) && !(error instanceof StoreUnavailable) && !options.signal.aborted) throw error;
-    return { outcome: "interrupted", reason: error instanceof Error ? error.message : String(error) };
+    return { outcome: "interrupted", reason: messageOf(error) };
   } finally {
     notifications.close();
   }

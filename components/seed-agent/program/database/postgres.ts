@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, type ClientConfig, Pool, type PoolClient, types } from "pg";
-import { asError } from "../../../lib/as-error.ts";
+import { asError, messageOf } from "../../../lib/as-error.ts";
 import { SerialQueue } from "../serial-queue.ts";
 import { type Database, type Queryable, type Scope, StoreUnavailable, type Value } from "./database.ts";
 import { Listener } from "./listener.ts";
@@ -235,7 +235,7 @@ function stateOf(error: unknown): string | undefined {
 /** If a name has several addresses, and none can be reached, the error itself has no message. */
 function reason(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reason).join("; ");
-  return asError(error).message;
+  return messageOf(error);
 }
 
 /** Host and database of the URL, without user and password. */

@@ -1,4 +1,4 @@
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import { plainWords } from "../../../lib/text.ts";
 import type { DeepCheck } from "../server/api.ts";
 import { withTimeout } from "../with-timeout.ts";
@@ -18,7 +18,7 @@ export async function runCheck({ name, isAdvisory, run }: NamedCheck, millisecon
     const detail = await withTimeout(run(), milliseconds, () => new Error(`no result within ${milliseconds / 1000} s`));
     result = { ok: true, ...(typeof detail === "string" ? { detail: shortened(detail) } : {}) };
   } catch (error) {
-    result = { ok: false, detail: shortened(asError(error).message) };
+    result = { ok: false, detail: shortened(messageOf(error)) };
   }
   const advisory = isAdvisory === true ? { advisory: true } : {};
   return { name, ...result, ...advisory, milliseconds: Math.round(performance.now() - began) };

@@ -1,4 +1,4 @@
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import type { FromAgent } from "./messages.ts";
 import { type CallContext, HostError } from "./version-host.ts";
 
@@ -71,7 +71,7 @@ export class Call {
         this.reads.set(key, text);
         send({ type: "value", id, read, value: text });
       },
-      (error: unknown) => this.reject(new HostError("threw", `the state can't be read: ${asError(error).message}`)),
+      (error: unknown) => this.reject(new HostError("threw", `the state can't be read: ${messageOf(error)}`)),
     );
   }
 

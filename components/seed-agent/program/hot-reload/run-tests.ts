@@ -1,4 +1,4 @@
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import type { SourceDiagnostic } from "../domain.ts";
 import { ownValue } from "../own-value.ts";
 import { insideProgram } from "./assets.ts";
@@ -133,7 +133,7 @@ class Run {
       const result = await this.#answer(message);
       this.#send({ type: "result", id: message.id, ...result });
     } catch (error) {
-      this.#send({ type: "result", id: message.id, error: asError(error).message });
+      this.#send({ type: "result", id: message.id, error: messageOf(error) });
     }
   }
 

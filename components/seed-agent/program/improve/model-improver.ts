@@ -1,3 +1,4 @@
+import { messageOf } from "../../../lib/as-error.ts";
 import { redaction, secretsOf } from "../events/redaction.ts";
 import { DayBudget } from "./budget.ts";
 import type { Budget, Improvement, Improver, ImproverParts } from "./improver.ts";
@@ -72,7 +73,7 @@ class ModelImprover implements Improver {
       );
       return improvement ?? { outcome: "busy", reason: "another node is writing a proposal" };
     } catch (error) {
-      const reason = redaction(secretsOf(this.#parts.settings))(error instanceof Error ? error.message : String(error));
+      const reason = redaction(secretsOf(this.#parts.settings))(messageOf(error));
       this.#parts.events.log("error", "no improvement", { reason });
       return { outcome: "failed", reason };
     }

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { messageOf } from "../../../lib/as-error.ts";
 import { isMissingApiKey, isOverBudget } from "../../../models/errors.ts";
 import { type Change, changeStates, endStates, type Version } from "../domain.ts";
 import { redaction, secretsOf } from "../events/redaction.ts";
@@ -186,7 +187,7 @@ export class Proposer {
   }
 
   #messageOf(error: unknown): string {
-    return this.#redact(error instanceof Error ? error.message : String(error));
+    return this.#redact(messageOf(error));
   }
 }
 

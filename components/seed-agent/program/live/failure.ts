@@ -1,3 +1,4 @@
+import { messageOf } from "../../../lib/as-error.ts";
 import type { AgentResponse } from "../domain.ts";
 import { HostError } from "../hot-reload/version-host.ts";
 import { StateFull, StoreUnavailable } from "../store/store.ts";
@@ -13,7 +14,7 @@ export interface Failure {
 }
 
 export function failure(error: unknown): Failure {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof HostError) {
     if (error.code === "busy") return { status: 503, message, isOfVersion: false, isTimeout: false };
     const isTimeout = error.code === "timeout";

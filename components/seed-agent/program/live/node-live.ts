@@ -1,3 +1,4 @@
+import { messageOf } from "../../../lib/as-error.ts";
 import type { CodeStore } from "../code-store/code-store.ts";
 import type { AgentRequest, AgentResponse, Version } from "../domain.ts";
 import type { Events } from "../events.ts";
@@ -132,7 +133,7 @@ export class NodeLive implements Live {
         if (warm !== undefined && this.#trial?.get().state !== "passed") {
           this.#former = await this.#started(warm.version.id);
         }
-        done({ ok: false, reason: error instanceof Error ? error.message : String(error) });
+        done({ ok: false, reason: messageOf(error) });
         throw error;
       }
     });
@@ -296,7 +297,7 @@ export class NodeLive implements Live {
       await write;
       this.#problem = undefined;
     } catch (error) {
-      this.#problem = `the code store could not be written: ${error instanceof Error ? error.message : error}`;
+      this.#problem = `the code store could not be written: ${messageOf(error)}`;
       this.#parts.events.log("error", this.#problem);
     }
   }

@@ -1,4 +1,4 @@
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import type { Change, Report, ReportStep, Version } from "../domain.ts";
 import { maxRecordings, type PipelineParts, versionOf } from "./parts.ts";
 import { pruneVersions } from "./prune.ts";
@@ -38,7 +38,7 @@ export class ChangeWork {
       },
     });
     const { report, built } = await checked.catch((error: unknown) => {
-      done({ ok: false, reason: asError(error).message });
+      done({ ok: false, reason: messageOf(error) });
       throw error;
     });
     if (signal.aborted) return done({ ok: false, reason: "interrupted" });

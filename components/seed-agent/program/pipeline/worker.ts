@@ -1,4 +1,4 @@
-import { asError } from "../../../lib/as-error.ts";
+import { messageOf } from "../../../lib/as-error.ts";
 import type { Change } from "../domain.ts";
 import { StoreUnavailable } from "../store/store.ts";
 import { ChangeWork } from "./change-work.ts";
@@ -92,7 +92,7 @@ export class PipelineWorker {
       await this.#work(change, signal);
     } catch (error) {
       if (signal.aborted) return true;
-      if (!(error instanceof StoreUnavailable)) await this.#note(change, asError(error).message);
+      if (!(error instanceof StoreUnavailable)) await this.#note(change, messageOf(error));
       throw error;
     } finally {
       clearInterval(renewal);
