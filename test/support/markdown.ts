@@ -11,19 +11,15 @@ export interface MarkdownFile {
 
 /** Every Markdown file of the project, including uncommitted ones. */
 export function markdownFiles(): MarkdownFile[] {
-  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], {
-    cwd: projectFolder,
-    encoding: "utf8",
-  });
-  const removed = execFileSync("git", ["ls-files", "-z", "--deleted", "*.md"], {
-    cwd: projectFolder,
-    encoding: "utf8",
-  });
-  const gone = new Set(removed.split("\0"));
-  return listed
-    .split("\0")
-    .filter((path) => path !== "" && !gone.has(path))
-    .map((path) => ({ path, text: readFileSync(join(projectFolder, path), "utf8") }));
+  return projectFiles("*.md").map((path) => ({ path, text: readFileSync(join(projectFolder, path), "utf8") }));
+}
+
+/** The paths of the project's files, relative to it, including uncommitted ones. @param pattern of git */
+export function projectFiles(pattern = "."): string[] {
+  const list = (...which: string[]) =>
+    execFileSync("git", ["ls-files", "-z", ...which, pattern], { cwd: projectFolder, encoding: "utf8" }).split("\0");
+  const gone = new Set(list("--deleted"));
+  return list("--cached", "--others", "--exclude-standard").filter((path) => path !== "" && !gone.has(path));
 }
 
 /** The targets of links and images, outside of code. */

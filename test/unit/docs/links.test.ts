@@ -57,12 +57,3 @@ it("every guide in docs/ is linked from docs/README.md, and each folder's main o
   const linked = new Set(index.map((link) => normalize(join("docs", link.split("#")[0] ?? ""))));
   expect(guides.filter((path) => !linked.has(path))).toEqual([]);
 });
-
-it.each(["docs/architecture.md", "CONTRIBUTING.md"])("every path that %s names exists", (file) => {
-  const named = [...readFileSync(join(projectFolder, file), "utf8").matchAll(/`([\w.-]+\/[\w./-]*|index\.ts)`/g)];
-  const paths = named
-    .map(([, path = ""]) => path)
-    .filter((path) => /^(index|components|scripts|changelings|test|docs)\b/.test(path));
-  expect(paths.length).toBeGreaterThan(5);
-  expect(paths.filter((path) => !existsSync(join(projectFolder, path)))).toEqual([]);
-});

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { bubblewrap } from "../../../support/seed-agent/fences.ts";
 
-/** 200 take a minute: `SEED_RELOADS=200 npm test -- test/unit/seed-agent/hot-reload/memory.test.ts`. */
+/** 200 take a minute: `SEED_RELOADS=200 npm test -- test/unit/seed-agent/hot-reload/memory.long.test.ts`. */
 const count = Number(process.env["SEED_RELOADS"] ?? 24);
 const program = fileURLToPath(new URL("../../../support/seed-agent/reloads-program.ts", import.meta.url));
 
