@@ -32,7 +32,7 @@ class Sandbox(Lab):
         (self.here / "plan").mkdir(parents=True)
         (self.host_dir / "agents/agent-1").mkdir(parents=True)
         (self.here / "authorized_keys").write_text("ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\n")
-        for script in ("prepare.sh", "watch.sh", "remove-secrets.sh", "git-credential.sh"):
+        for script in ("prepare.sh", "watch.sh", "wait-for-end.sh", "remove-secrets.sh", "git-credential.sh"):
             shutil.copy(PROGRAM / script, self.here)
         shutil.copy(GIT_WORK, self.here)
         shutil.copy(MASK, self.here)

@@ -89,7 +89,7 @@ def _payload(spec: AppSpec, container: Container, run: str) -> dict[str, bytes]:
         "volume": _RUNS_IN_SANDBOX,
         "work-dir": str(container.work_dir),
     }
-    names = ("prepare.sh", "watch.sh", "remove-secrets.sh", "git-credential.sh")
+    names = ("prepare.sh", "watch.sh", "wait-for-end.sh", "remove-secrets.sh", "git-credential.sh")
     scripts = {name: container.program / name for name in names}
     scripts |= {path.name: path for path in (container.run_command, container.git_work, container.mask)}
     return payload.payload_files(plan, scripts, _public_keys(container.home), spec.agent.script)
