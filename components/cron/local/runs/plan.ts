@@ -1,6 +1,7 @@
-import { join } from "node:path";
+import { rmSync } from "node:fs";
+import { basename, join } from "node:path";
 import * as z from "zod/mini";
-import { readJson, writePrivateFile } from "../../../host/files.ts";
+import { ensureFolder, namesIn, readJson, writePrivateFile } from "../../../host/files.ts";
 import type { InstallationPaths } from "../../../host/installation-paths.ts";
 import { type JobSpec, jobSpec } from "../job.ts";
 
@@ -73,8 +74,17 @@ export function runFiles(paths: InstallationPaths, changeling: string, id: strin
 }
 
 /** All environment files in use, in one folder so that files left by a crash are easy to find. */
-export function envFolder(paths: InstallationPaths): string {
+function envFolder(paths: InstallationPaths): string {
   return join(paths.scheduler, "env");
+}
+
+/** Removes the environment files that a crash left. @param open ids of runs whose `mngr create` may still read theirs */
+export function removeEnvFiles(paths: InstallationPaths, open: ReadonlySet<string>): void {
+  const folder = envFolder(paths);
+  ensureFolder(folder);
+  for (const file of namesIn(folder)) {
+    if (!open.has(basename(file, ".env"))) rmSync(join(folder, file), { force: true });
+  }
 }
 
 export function branchOf(id: string): string {

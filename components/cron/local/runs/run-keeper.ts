@@ -1,7 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ensureFolder } from "../../../host/files.ts";
 import { messageOf } from "../../../lib/as-error.ts";
 import type { Cause, RecordedRun } from "../../run-records.ts";
 import type { JobSpec } from "../job.ts";
@@ -11,7 +8,7 @@ import type { RunContext } from "./context.ts";
 import { type Waiting, waitingOf, whyTooLate } from "./due-times.ts";
 import { type Fired, type FiredWith, FireRecords } from "./fire-records.ts";
 import { performRun } from "./perform.ts";
-import { envFolder, type RunPlan, readPlan, runFiles } from "./plan.ts";
+import { type RunPlan, readPlan, removeEnvFiles, runFiles } from "./plan.ts";
 import { prune } from "./prune.ts";
 import { Retirement } from "./retirement.ts";
 import { openRunIds, releaseRunId } from "./run-ids.ts";
@@ -61,7 +58,7 @@ export class RunKeeper {
     const open = readRuns(paths).filter(({ outcome }) => outcome === undefined);
     const ids = new Set(open.map(({ id }) => id));
     for (const { id } of openRunIds(paths)) if (!ids.has(id)) releaseRunId(paths, id);
-    this.#sweepEnvFiles(ids);
+    removeEnvFiles(paths, ids);
     for (const recorded of open) {
       const { id, changeling } = recorded;
       const plan = readPlan(runFiles(paths, changeling, id));
@@ -264,15 +261,6 @@ export class RunKeeper {
         if (signal.aborted) await sleep(hurriedPauseMs);
         else await sleep(pauseMs, undefined, { signal }).catch(() => {});
       }
-    }
-  }
-
-  /** Keeps those of open runs, whose `mngr create` may still have to read them. */
-  #sweepEnvFiles(open: ReadonlySet<string>): void {
-    const folder = envFolder(this.#context.paths);
-    ensureFolder(folder);
-    for (const file of readdirSync(folder)) {
-      if (!open.has(basename(file, ".env"))) rmSync(join(folder, file), { force: true });
     }
   }
 

@@ -6,6 +6,7 @@ import { HostError, type HostLimits, type StartHost } from "../hot-reload/versio
 import { SerialQueue } from "../serial-queue.ts";
 import type { Store } from "../store/store.ts";
 import { type Attempt, attempt } from "./attempt.ts";
+import { Crashes } from "./crashes.ts";
 import type { Live, Probation, Signal } from "./live.ts";
 import { Recorder } from "./recorder.ts";
 import { RefusedVersions } from "./refused-versions.ts";
@@ -30,9 +31,6 @@ export interface LiveParts {
 
 /** How many recordings are replayed in probation. */
 const maxRecordings = 20;
-/** If a version's process ends more often than this within `crashWindow` (ms), the version is given up. */
-const maxCrashes = 3;
-const crashWindow = 60_000;
 /** How long a former version may take to finish its requests, in ms. */
 const graceMilliseconds = 10_000;
 
@@ -42,7 +40,7 @@ export class NodeLive implements Live {
   readonly #recorder: Recorder;
   readonly #signals = new Signals();
   readonly #refused = new RefusedVersions();
-  readonly #crashes: number[] = [];
+  readonly #crashes = new Crashes();
   #current: Running;
   #former: Running | undefined;
   #trial: Trial | undefined;
@@ -105,7 +103,7 @@ export class NodeLive implements Live {
   }
 
   async activate(version: Version): Promise<void> {
-    return await this.#exclusively(async () => {
+    return await this.#queue.run(async () => {
       if (version.id === this.active) return;
       const refused = this.#refused.reason(version.id);
       if (refused !== undefined) throw new HostError("did not start", `this node gave it up: ${refused}`);
@@ -192,7 +190,7 @@ export class NodeLive implements Live {
     const memoryLimit = limits.memoryMb * 1024 ** 2;
     const trial = new Trial(now, former, {
       ...{ seconds, memoryLimit, recordings, state: store },
-      onEnd: (end) => void this.#exclusively(() => (end.passed ? this.#accept(now) : this.#reject(now, end.reason))),
+      onEnd: (end) => void this.#queue.run(() => (end.passed ? this.#accept(now) : this.#reject(now, end.reason))),
     });
     await trial.prepare();
     return trial;
@@ -235,11 +233,11 @@ export class NodeLive implements Live {
     void watched.host.ended.then(({ reason }) => {
       if (this.#isClosed) return;
       if (this.#former === watched) {
-        void this.#exclusively(() => this.#restartFormer(watched));
+        void this.#queue.run(() => this.#restartFormer(watched));
       } else if (this.#current === watched) {
         this.#signals.add("error", `its process ended: ${reason}`);
         if (this.#former !== undefined) this.#trial?.fail(`its process ended: ${reason}`);
-        else void this.#exclusively(() => this.#restart(watched, reason));
+        else void this.#queue.run(() => this.#restart(watched, reason));
       }
     });
   }
@@ -251,18 +249,15 @@ export class NodeLive implements Live {
 
   async #restart(ended: Running, reason: string): Promise<void> {
     if (this.#current !== ended || this.#isClosed) return;
-    const now = performance.now();
-    this.#crashes.push(now);
-    while ((this.#crashes[0] ?? now) < now - crashWindow) this.#crashes.shift();
     const { id } = ended.version;
-    const isCrashing = this.#crashes.length > maxCrashes;
+    const isCrashing = this.#crashes.add();
     const candidates = [...(isCrashing ? [] : [id]), this.#parts.codeStore.lastGood(), "v0"];
     for (const candidate of new Set(candidates)) {
       const next = await this.#started(candidate);
       if (next === undefined) continue;
       this.#current = next;
       if (candidate !== id) {
-        this.#crashes.length = 0;
+        this.#crashes.clear();
         const words = `its process kept ending: ${reason}`;
         this.#refused.add(id, words);
         await this.#remember(candidate);
@@ -300,9 +295,5 @@ export class NodeLive implements Live {
       this.#problem = `the code store could not be written: ${messageOf(error)}`;
       this.#parts.events.log("error", this.#problem);
     }
-  }
-
-  #exclusively<Result>(run: () => Promise<Result>): Promise<Result> {
-    return this.#queue.run(run);
   }
 }
