@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { writeSecrets } from "../../components/secrets/installed.ts";
-import { setUpSandboxTools } from "../../scripts/setup/sandbox-tools.ts";
+import { setUpSandboxTools } from "../../scripts/stack/setup/sandbox-tools.ts";
 import { startFakeAnthropic } from "../support/fake-model-api/anthropic.ts";
 import type { FakeModelApi } from "../support/fake-model-api/server.ts";
 import { SchedulerLab } from "../support/scheduler-lab.ts";
