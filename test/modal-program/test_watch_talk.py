@@ -23,8 +23,8 @@ class WatchTalk(Watching):
             transcript.write_text("".join(f"{line}\n" for line in lines))
 
         rejected = (
-            "the model's API rejects its key (Invalid API key): set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN "
-            "to a valid one, and apply the fleet again"
+            "the model's API rejects its key (Invalid API key): export a valid ANTHROPIC_API_KEY or "
+            "CLAUDE_CODE_OAUTH_TOKEN where you run pulumi up, and run that"
         )
         self.happen = lambda: say("authentication_failed", "Invalid\nAPI key")
         self.assert_end(self.watched(ends="settles"), "failed", rejected, [])

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { type ClaudeEventOf, ClaudeRun, claudeEvent, claudeInput, claudeKeys } from "../../models/claude-events.ts";
 import type { Turn } from "./cli-runtime.ts";
 import { RecentIds } from "./recent-ids.ts";
+import { rejectedKey } from "./rejected-key.ts";
 import { RuntimeError, type RuntimeEvent } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
 
@@ -68,7 +69,7 @@ export class ClaudeTurn implements Turn<State> {
   }
 
   get fatal(): RuntimeError | undefined {
-    return this.#run.keyIsRejected ? rejectedKey() : undefined;
+    return this.#run.keyIsRejected ? rejectedKey(claudeKeys) : undefined;
   }
 
   close(): void {
@@ -86,7 +87,7 @@ export class ClaudeTurn implements Turn<State> {
   answer(otherwise: string): string {
     const failure = this.#run.failure(otherwise);
     if (failure === undefined) return this.#run.result?.result ?? "";
-    if (failure.code === "missing_api_key") throw rejectedKey();
+    if (failure.code === "missing_api_key") throw rejectedKey(claudeKeys);
     throw new RuntimeError(failure.code === "over_budget" ? "over_budget" : "runtime_failed", failure.reason);
   }
 
@@ -142,13 +143,6 @@ export class ClaudeTurn implements Turn<State> {
       this.#emit({ type: "tool_result", id: result.tool_use_id, output, isError: result.is_error === true });
     }
   }
-}
-
-export function rejectedKey(): RuntimeError {
-  return new RuntimeError(
-    "missing_api_key",
-    `the API rejects the key: set ${claudeKeys.join(" or ")} to a valid one, and send the prompt again`,
-  );
 }
 
 export function textOf(content: unknown): string {

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { type CodexItem, CodexRun, codexEvent, codexItem, codexKeys } from "../../models/codex-events.ts";
 import type { Turn } from "./cli-runtime.ts";
 import { RecentIds } from "./recent-ids.ts";
+import { rejectedKey } from "./rejected-key.ts";
 import { RuntimeError, type RuntimeEvent } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
 
@@ -49,7 +50,7 @@ export class CodexTurn implements Turn<State> {
   }
 
   get fatal(): RuntimeError | undefined {
-    return this.#run.keyIsRejected ? rejectedKey() : undefined;
+    return this.#run.keyIsRejected ? rejectedKey(codexKeys) : undefined;
   }
 
   close(): void {
@@ -70,7 +71,9 @@ export class CodexTurn implements Turn<State> {
   answer(otherwise: string): string {
     const failure = this.#run.failure(otherwise);
     if (failure === undefined) return this.#run.answer;
-    throw failure.code === "missing_api_key" ? rejectedKey() : new RuntimeError("runtime_failed", failure.reason);
+    throw failure.code === "missing_api_key"
+      ? rejectedKey(codexKeys)
+      : new RuntimeError("runtime_failed", failure.reason);
   }
 
   #item(item: CodexItem, isCompleted: boolean): void {
@@ -130,11 +133,4 @@ function resultOf(item: ToolItem): { output: string; isError: boolean } {
 
 function describedKind(kind: unknown): string {
   return typeof kind === "string" ? kind : "change";
-}
-
-function rejectedKey(): RuntimeError {
-  return new RuntimeError(
-    "missing_api_key",
-    `the API rejects the key: set ${codexKeys.join(" or ")} to a valid one, and send the prompt again`,
-  );
 }

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
-import { claudeInput, claudeTokens } from "../../models/claude-events.ts";
-import { rejectedKey, textBlock, textOf, toolResult, toolUse } from "./claude-turn.ts";
+import { claudeInput, claudeKeys, claudeTokens } from "../../models/claude-events.ts";
+import { textBlock, textOf, toolResult, toolUse } from "./claude-turn.ts";
 import type { Turn } from "./cli-runtime.ts";
 import { RecentIds } from "./recent-ids.ts";
+import { rejectedKey } from "./rejected-key.ts";
 import { RuntimeError, type RuntimeEvent, runtimeErrorCodes } from "./runtime.ts";
 import { Speech, shortened } from "./speech.ts";
 
@@ -152,7 +153,7 @@ export class MngrTurn implements Turn<State> {
     if (isApiErrorMessage) {
       const reason = textOf(content);
       const isKey = error === "authentication_failed" || /^Not logged in\b|Please run \/login/.test(reason);
-      this.#failure = isKey ? rejectedKey() : new RuntimeError("runtime_failed", reason);
+      this.#failure = isKey ? rejectedKey(claudeKeys) : new RuntimeError("runtime_failed", reason);
       return;
     }
     // Each block of a message is a record of its own, with the usage of the whole message.

@@ -1,3 +1,4 @@
+import { upCommand } from "../../../lib/own-commands.ts";
 import type { ApiFailure } from "../../../mngr/claude-error.ts";
 import { claudeKeys } from "../../../models/claude-events.ts";
 import { type Outcome, rejectedKey } from "../../run-records.ts";
@@ -41,7 +42,7 @@ export interface RunResult {
 /** An error of the model's API, in words. */
 export function apiFailureInWords({ isAboutKey, text }: ApiFailure): string {
   if (!isAboutKey) return `the model's API failed: ${text}`;
-  return `${rejectedKey} (${text}): set ${claudeKeys.join(" or ")} to a valid one, and apply the fleet again`;
+  return `${rejectedKey} (${text}): export a valid ${claudeKeys.join(" or ")} where you run ${upCommand()}, and run that`;
 }
 
 /** A run succeeds if git shows changes and nothing failed on the way. */

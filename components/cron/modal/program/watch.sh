@@ -88,7 +88,7 @@ api_failure() {
       | select(.isApiErrorMessage == true)
       | ([.message.content | if type == "array" then .[] | .text? // "" else . end] | join(" ") | gsub("\\s+"; " ") | .[:300]) as $text
       | if .error == "authentication_failed"
-        then "the model\u0027s API rejects its key (\($text)): set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN to a valid one, and apply the fleet again"
+        then "the model\u0027s API rejects its key (\($text)): export a valid ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN where you run pulumi up, and run that"
         else "the model\u0027s API failed: \($text)" end' 2>/dev/null
   done | head -n 1
 }

@@ -47,6 +47,8 @@ const specOf = z.pipe(
 export class Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #open = new Map<string, Promise<RunningSandbox>>();
+  /** The secrets with which a session's sandbox was opened, as JSON. */
+  readonly #openedWith = new Map<string, string>();
   /** How many callers use a session's sandbox now. */
   readonly #users = new Map<string, number>();
   readonly #fallingAsleep = new Map<string, Promise<void>>();
@@ -102,6 +104,7 @@ export class Sandboxes {
     }
     records.saveSession({ ...record, sandbox: made.sandboxId, used_at: new Date().toISOString() });
     this.#open.set(session, Promise.resolve(made));
+    this.#openedWith.set(session, JSON.stringify(secrets));
     return await made.currentBranch();
   }
 
@@ -202,11 +205,22 @@ export class Sandboxes {
 
   #get(session: string, how: UseOptions): Promise<RunningSandbox> {
     const known = this.#open.get(session);
-    if (known !== undefined) return known;
+    if (known !== undefined && !this.#hasNewSecrets(session)) return known;
     const opening = this.#reopen(session, how);
     this.#open.set(session, opening);
     opening.catch(() => this.forget(session, opening));
     return opening;
+  }
+
+  /** A key that was rejected, or a token that expired, is replaced by the next `up`. Not while somebody else uses the sandbox. */
+  #hasNewSecrets(session: string): boolean {
+    const changeling = this.changelingOf(session);
+    if (changeling === undefined || (this.#users.get(session) ?? 0) > 1) return false;
+    try {
+      return JSON.stringify(this.#options.secrets(changeling)) !== this.#openedWith.get(session);
+    } catch {
+      return false; // a prompt reports it, and nothing else needs them
+    }
   }
 
   /** Drops an open sandbox. It is reopened when it is needed next. */
@@ -237,6 +251,7 @@ export class Sandboxes {
     else if (record.sandbox !== "") await manager.terminate(spec, record.sandbox);
     if (record.snapshot !== null) await manager.removeSnapshot(spec, record.snapshot);
     this.#open.delete(session);
+    this.#openedWith.delete(session);
     records.removeSession(session);
   }
 
@@ -248,8 +263,10 @@ export class Sandboxes {
     if (record === undefined) throw new SandboxGone(session);
     const spec = specOf.parse(record.spec);
     const expires = expiryOf(spec, await manager.capabilities(spec));
+    const secrets = this.#options.secrets(record.changeling);
+    this.#openedWith.set(session, JSON.stringify(secrets));
     const sandbox = await manager.reopen(spec, {
-      ...{ sessionId: session, secrets: this.#options.secrets(record.changeling) },
+      ...{ sessionId: session, secrets },
       sandboxId: record.sandbox === "" ? undefined : record.sandbox,
       ...{ branch: record.branch ?? undefined, snapshot: record.snapshot ?? undefined, signal },
       state: record.state === null ? undefined : JSON.parse(record.state),

@@ -57,7 +57,7 @@ describe("resultOf", () => {
       resultOf({ kind: "settled" }, { ...nothing, isChanged, apiFailure: { isAboutKey, text: "Invalid API key" } });
     expect(ended(false, false)).toEqual({ outcome: "failed", reason: "the model's API failed: Invalid API key" });
     expect(ended(true, false).reason).toBe(
-      "the model's API rejects its key (Invalid API key): set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN to a valid one, and apply the fleet again",
+      "the model's API rejects its key (Invalid API key): export a valid ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN where you run pulumi up, and run that",
     );
     expect(ended(true, true)).toEqual({ outcome: "succeeded", reason: undefined });
   });

@@ -120,6 +120,19 @@ it("fails a run whose output could not be redacted, and executes nothing", async
   expect(manager.start).not.toHaveBeenCalled();
 });
 
+it("executes a prompt with the secrets of now, in the same sandbox", async () => {
+  let secrets = { ANTHROPIC_API_KEY: "wrong" };
+  const { runs } = runner(() => secrets);
+  await lines(runs, `${session}-start`, start);
+  await lines(runs, key(1), prompt("one"));
+  expect(manager.reopen).not.toHaveBeenCalled();
+  secrets = { ANTHROPIC_API_KEY: "right" };
+  await lines(runs, key(2), prompt("two"));
+  await lines(runs, key(3), prompt("three"));
+  expect(manager.reopen.mock.calls).toEqual([[spec, expect.objectContaining({ sandboxId: "sbx-1", secrets })]]);
+  expect(prompts).toEqual(["one", "two", "three"]);
+});
+
 it("ends a sandbox that was made although its start was cancelled", async () => {
   const { runs } = runner();
   const made = Promise.withResolvers<RunningSandbox>();
