@@ -1,5 +1,5 @@
 import { cron } from "./cron/kind.ts";
-import type { ChangelingOf, FleetOf } from "./fleet/kind.ts";
+import type { FleetOf } from "./fleet/kind.ts";
 import { type LoadedFleetOf, type LoadOptions, loadFleetOf } from "./fleet/load.ts";
 import { sandbox } from "./sandbox/kind.ts";
 import { secretSuffixes } from "./secrets/command-suffixes.ts";
@@ -14,7 +14,6 @@ export const kinds = {
   "seed-agent": seedAgent,
 } as const;
 
-export type Changeling = ChangelingOf<typeof kinds>;
 export type Fleet = FleetOf<typeof kinds>;
 export type LoadedFleet = LoadedFleetOf<typeof kinds>;
 

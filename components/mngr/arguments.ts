@@ -4,7 +4,7 @@
  */
 
 /** mngr's address of a local agent. It names the host, so that an unreachable provider can't affect the result. */
-export function localAddress(agent: string): string {
+function localAddress(agent: string): string {
   return `${agent}@localhost.local`;
 }
 

@@ -108,7 +108,7 @@ export function invalidVariable(name: string, message: string): InvalidArgumentE
 }
 
 /** The message of a CLI or an API, prepared for an error: one line without control characters and secrets. */
-export function cleaned(text: string, secrets: readonly string[]): string {
+function cleaned(text: string, secrets: readonly string[]): string {
   const open = secrets.filter(({ length }) => length >= 8).reduce((rest, each) => rest.replaceAll(each, "***"), text);
   const line = withoutSecrets(plainWords(open)).replace(/\s+/g, " ").trim();
   return line.length > 1000 ? `${line.slice(0, 500)} … ${line.slice(-499)}` : line;

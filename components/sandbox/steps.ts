@@ -29,7 +29,7 @@ export function stepsIn(sandbox: Sandbox, signal?: AbortSignal): Steps {
 }
 
 /** The last lines that a program printed. They are untrusted: pass them through `plainWords` before you print them. */
-export function reasonOf({ code, stdout, stderr }: ExecEnd, timeoutSeconds: number): string {
+function reasonOf({ code, stdout, stderr }: ExecEnd, timeoutSeconds: number): string {
   if (code === 124) return `it was not done within ${timeoutSeconds} s`;
   if (code === 130) return "it was cancelled";
   const printed = stderr.trim() === "" ? stdout.trim() : stderr.trim();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { componentsFolder, programVersion } from "../host/supervision/program-version.ts";
 
 /** The service's module in `components/`, without extension. */
-export const program = "seed-agent/program/main";
+const program = "seed-agent/program/main";
 /** The npm packages of the service. A new release of one is a new release of the service. */
 const packages = ["fastify", "pg", "prom-client", "zod", "esbuild", "typescript"];
 

@@ -4,7 +4,7 @@ import { durationSeconds } from "../lib/duration.ts";
 import { homeVariables } from "../stack/modal-home-environment.ts";
 import { durationText } from "./snapshot.ts";
 
-export const declaredVariables = {
+const declaredVariables = {
   stack: ["STACK", text],
   /** Where mngr finds the user's settings on this machine. */
   mngrProfile: ["MNGR_PROFILE", optionalText],

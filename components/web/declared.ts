@@ -54,7 +54,7 @@ export function webAgentType(name: string, { source, agent_type: type }: WebOpti
 type Folders = Pick<OptionContext, "folder" | "home">;
 
 /** The valid elements of `add_paths`, in their order. */
-export function addedPaths({ add_paths: written }: WebOptions, folders: Folders): AddedPath[] {
+function addedPaths({ add_paths: written }: WebOptions, folders: Folders): AddedPath[] {
   return written.flatMap((text) => {
     const path = parseAddPath(text);
     return "message" in path ? [] : [{ from: absolutePath(path.from, folders), to: path.to }];

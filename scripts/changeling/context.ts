@@ -41,7 +41,7 @@ export function inspected(selection: StackSelection): Inspected {
 }
 
 /** The providers of some kind, in the order in which the kinds name them. */
-export const providers: readonly string[] = [
+const providers: readonly string[] = [
   ...new Set(
     Object.values(kinds)
       .toSorted((a, b) => b.providers.length - a.providers.length)

@@ -15,7 +15,7 @@ export const allKinds: readonly AnyKind[] = Object.values(kinds);
 const byName: Readonly<Record<string, AnyKind | undefined>> = kinds;
 
 /** The error for a command that the kind does not have, with what to do instead. */
-export function instead(kind: Pick<Kind, "noun" | "verbs">, name: string, verb: Verb): Error {
+function instead(kind: Pick<Kind, "noun" | "verbs">, name: string, verb: Verb): Error {
   const article = /^[aeiou]/.test(kind.noun) ? "an" : "a";
   return new Error(`${name} is ${article} ${kind.noun}: ${insteadText(kind, name, verb)}`);
 }

@@ -16,7 +16,7 @@ export interface DeploymentLab<Resolved extends ResolvedChangeling> {
 }
 
 /** The value of every secret. */
-export const secretValue = "s3cret-0123456789";
+const secretValue = "s3cret-0123456789";
 const secretMark = "4dabf18193072939515e22adb298388d";
 const mostChildren = 3;
 

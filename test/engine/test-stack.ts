@@ -99,7 +99,7 @@ export function makeTestStack(more: NodeJS.ProcessEnv = {}): TestStack {
  * A new stack of `npm start` in this home: a copy of one that is made once per test run. Making one takes half a second of
  * processor time, for its key and its repository.
  */
-export function newDevStack(home: string): Stack {
+function newDevStack(home: string): Stack {
   mkdirSync(devFolder(home), { recursive: true, mode: 0o700 });
   fillOnce(devFolder(home), "dev-stack", (folder) => {
     const elsewhere = mkdtempSync(join(tmpdir(), "dev-stack-"));

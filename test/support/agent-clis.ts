@@ -8,6 +8,6 @@ export async function agentPath(): Promise<string> {
   return pathWith(programs, ...Object.values(parts).map((folder) => join(folder, "node_modules/.bin")));
 }
 
-export function pathWith(...folders: string[]): string {
+function pathWith(...folders: string[]): string {
   return [...folders, dirname(process.execPath), "/usr/local/bin", "/usr/bin", "/bin"].join(":");
 }

@@ -187,6 +187,6 @@ function send(feed: ServerResponse, event: SessionEvent): void {
   feed.write(`id: ${event.cursor}\ndata: ${JSON.stringify(event)}\n\n`);
 }
 
-export function now(): string {
+function now(): string {
   return new Date().toISOString();
 }

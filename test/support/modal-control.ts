@@ -123,9 +123,7 @@ const Rpc = z.object({
 });
 
 export type ModalState = z.infer<typeof State>;
-export type ModalApp = z.infer<typeof AppState>;
 export type ModalCall = z.infer<typeof CallState>;
-export type ModalSandbox = z.infer<typeof SandboxState>;
 export type ModalSchedule = z.infer<typeof Schedule>;
 export type ModalRpc = z.infer<typeof Rpc>;
 

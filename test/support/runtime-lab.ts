@@ -20,10 +20,6 @@ export type CliName = "claude" | "codex";
 /** Long enough to be redacted, and found in files. */
 export const apiKey = "sk-ant-lab-0123456789abcdef";
 
-export interface RunOptions extends ExecuteOptions {
-  readonly config?: Partial<RuntimeConfig>;
-}
-
 /** A real CLI in a sandbox on this machine, with a fake of its API. For one test file. */
 export class RuntimeLab {
   readonly name: CliName;

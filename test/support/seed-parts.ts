@@ -10,11 +10,11 @@ import type { SeedServerParts } from "../../components/seed-agent/program/server
 import { readSettings } from "../../components/seed-agent/program/settings.ts";
 
 export const controlToken = "control-token-of-the-test";
-export const metricsToken = "metrics-token-of-the-test";
+const metricsToken = "metrics-token-of-the-test";
 export const asOwner = { authorization: `Bearer ${controlToken}` };
 export const asMetrics = { authorization: `Bearer ${metricsToken}` };
 
-export const firstVersion: Version = {
+const firstVersion: Version = {
   id: "v0",
   hash: "0".repeat(64),
   author: "owner",

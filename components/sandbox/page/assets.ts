@@ -31,7 +31,7 @@ const files = new Set([
 ]);
 
 /** Only the page's own scripts and styles are loaded, and only its server is contacted. No other page may frame it. */
-export const contentSecurityPolicy = [
+const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

@@ -74,7 +74,7 @@ const resultLine = z.object({ agentId: z.string(), servers: z._default(z.record(
  * @param agentId the id that was known before the Command ran
  * @param listening where its servers listen if the script failed, because the previous version may run again
  */
-export function reported(
+function reported(
   stdout: pulumi.Output<string>,
   agentId: string | undefined,
   listening: () => Promise<Servers>,

@@ -163,7 +163,7 @@ export function createMachine(update: MachineUpdate): Promise<Deployed> {
  * @param repo becomes the agent's folder
  * @param rollBack called when the agent did not start and its machine is destroyed; returns what runs now
  */
-export async function newMachine(
+async function newMachine(
   { spec, record, secrets, web }: MachineUpdate,
   repo: string,
   rollBack: () => Promise<string>,

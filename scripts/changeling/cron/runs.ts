@@ -65,7 +65,7 @@ function whatCameOf({ reason, commits, warnings }: Run): string {
   return [what, ...warnings.map((warning) => `warning: ${warning}`)].filter((each) => each !== "").join("; ");
 }
 
-export function wholeNumber(text: string): number {
+function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("It must be a whole number, at least 1.");
   return value;

@@ -54,7 +54,3 @@ export function pre(text, properties = {}) {
   );
   return el("div", {}, node, more);
 }
-
-export function find(selector) {
-  return document.querySelector(selector);
-}

@@ -165,7 +165,7 @@ function initialOf(person) {
 }
 
 /** A number from 0 to 7 that selects a person's colour; always the same for a name. */
-export function hueOf(person) {
+function hueOf(person) {
   let sum = 0;
   for (const character of person) sum = (sum * 31 + character.codePointAt(0)) % 9973;
   return sum % 8;

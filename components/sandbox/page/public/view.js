@@ -18,7 +18,7 @@ import { lastAttempt } from "./model.js";
 /** The most steps of one answer that are shown at first. */
 const mostSteps = 300;
 
-export const stateWords = {
+const stateWords = {
   queued: "Queued",
   processing: "Working",
   done: "Done",
@@ -254,7 +254,7 @@ function toolView(part) {
  *
  * @param shown the blocks that are in the node; changed in place
  */
-export function fillBlocks(node, text, shown) {
+function fillBlocks(node, text, shown) {
   const blocks = blocksOf(visible(text));
   blocks.forEach((block, at) => {
     if (shown[at]?.kind === block.kind && shown[at].text === block.text) return;

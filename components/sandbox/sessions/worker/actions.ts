@@ -82,7 +82,7 @@ export async function create(call: Call): Promise<Response> {
   return Response.json(viewOf(call));
 }
 
-export function viewOf({ state, feeds, caller }: Pick<Call, "state" | "feeds" | "caller">): SessionView {
+function viewOf({ state, feeds, caller }: Pick<Call, "state" | "feeds" | "caller">): SessionView {
   const { row, queue, store } = state;
   const { branch, reason, snapshot, isReady, isCleaned, limits } = row;
   return {

@@ -16,7 +16,7 @@ export type Compiled = { readonly built: Built } | { readonly diagnostics: reado
 /** `handle.ts` is required; the others are optional. */
 const extensionPoints = ["handle", "checks", "plan"] as const;
 
-export const isTest = (path: string): boolean => path.endsWith(".test.ts");
+const isTest = (path: string): boolean => path.endsWith(".test.ts");
 
 /** Bundles a version reproducibly. Types are not checked, and nothing is read from the disk. */
 export async function compile(sources: Sources): Promise<Compiled> {

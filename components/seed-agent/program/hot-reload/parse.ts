@@ -2,7 +2,7 @@ import type { SourceDiagnostic, Sources } from "../domain.ts";
 
 const maxFiles = 200;
 /** The limit of all files together, in bytes. */
-export const maxBytes = 1024 * 1024;
+const maxBytes = 1024 * 1024;
 const maxPathLength = 200;
 
 const path = /^(?:[A-Za-z0-9][\w-]*\/)*[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.ts$/;

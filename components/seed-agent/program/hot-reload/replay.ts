@@ -18,7 +18,7 @@ export interface Replayed {
 const comparedHeaders = ["content-type", "location", "cache-control", "content-disposition", "www-authenticate"];
 const maxDifferences = 20;
 /** A candidate is too slow if its median exceeds the base's by this factor, and by this many milliseconds. */
-export const slower = { factor: 3, milliseconds: 25 };
+const slower = { factor: 3, milliseconds: 25 };
 const minForTimes = 5;
 
 /**

@@ -20,7 +20,7 @@ export function imageTagPrefix(installation: string): string {
 export const stateFolder = "/var/lib/changelings";
 
 /** Path of the program in the image, and of the relay for `docker exec`. */
-export const programFolder = "/opt/changelings";
+const programFolder = "/opt/changelings";
 export const relayPath = `${programFolder}/relay.mjs`;
 /** The relay's exit status if the server does not listen. */
 export const relayNotRunning = 3;

@@ -81,7 +81,7 @@ function serverLinks({ id, servers }: AgentView): Html | string {
 }
 
 /** `just now`, `5 min ago`, `3 h ago`, `2 d ago`. */
-export function ago(date: Date, now: Date): string {
+function ago(date: Date, now: Date): string {
   const minutes = Math.floor((now.getTime() - date.getTime()) / 60_000);
   if (minutes < 1) return "just now";
   if (minutes < 60) return `${minutes} min ago`;
