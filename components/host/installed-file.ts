@@ -1,11 +1,30 @@
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import { codeOf, isMissing, namesIn, writePrivateFile } from "./files.ts";
+import { upCommand } from "../lib/own-commands.ts";
+import { codeOf, isMissing, namesIn, readJsonOrNull, writePrivateFile } from "./files.ts";
 
 /** A file that `pulumi up` installs, 0600, for a program on this machine. */
 
 export function writeInstalled(path: string, content: object): void {
   writePrivateFile(path, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/**
+ * Reads a file that contains a digest of itself.
+ *
+ * @param intact returns the file's parsed content, or undefined if it is not what was written
+ * @returns undefined if there is no such file
+ * @throws if it was edited by hand; the error quotes nothing of it
+ */
+export function readInstalled<Content>(
+  path: string,
+  intact: (content: unknown) => Content | undefined,
+): Content | undefined {
+  const content = readJsonOrNull(path);
+  if (content === undefined) return undefined;
+  const installed = intact(content);
+  if (installed === undefined) throw new Error(`${path} was edited by hand; repair it with: ${upCommand()}`);
+  return installed;
 }
 
 /** The names that a folder has installed files for, sorted. */

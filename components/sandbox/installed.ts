@@ -1,11 +1,8 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJsonOrNull } from "../host/files.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
-import { installedDrift, installedIn, writeInstalled } from "../host/installed-file.ts";
-import { canonicalJson } from "../lib/json.ts";
-import { upCommand } from "../lib/own-commands.ts";
+import { installedDrift, installedIn, readInstalled, writeInstalled } from "../host/installed-file.ts";
+import { digestOfJson } from "../lib/json.ts";
 import { type SandboxSpec, sandboxSpec } from "./spec.ts";
 
 /** The file that `up` installs for a sandbox changeling. The session service reads it when a session starts. */
@@ -26,7 +23,13 @@ export function specPath({ sandboxes }: Pick<InstallationPaths, "sandboxes">, na
 }
 
 export function digestOfSpec(spec: SandboxSpec): string {
-  return createHash("sha256").update(canonicalJson(spec)).digest("hex");
+  return digestOfJson(spec);
+}
+
+/** @returns undefined if it was edited by hand */
+function intact(content: unknown): InstalledSandbox | undefined {
+  const { data } = installedSandbox.safeParse(content);
+  return data !== undefined && data.digest === digestOfSpec(data.spec) ? data : undefined;
 }
 
 export function writeSandbox(paths: InstallationPaths, installed: Omit<InstalledSandbox, "digest">): void {
@@ -44,13 +47,10 @@ export function installedSandboxes({ sandboxes }: Pick<InstallationPaths, "sandb
  * @throws if its file was edited by hand
  */
 export function readSandbox(paths: Pick<InstallationPaths, "sandboxes">, name: string): InstalledSandbox | undefined {
-  const path = specPath(paths, name);
-  const content = readJsonOrNull(path);
-  if (content === undefined) return undefined;
-  const parsed = installedSandbox.safeParse(content);
-  if (parsed.success && parsed.data.spec.name === name && parsed.data.digest === digestOfSpec(parsed.data.spec))
-    return parsed.data;
-  throw new Error(`${path} was edited by hand; repair it with: ${upCommand()}`);
+  return readInstalled(specPath(paths, name), (content) => {
+    const installed = intact(content);
+    return installed?.spec.name === name ? installed : undefined;
+  });
 }
 
 /**
@@ -64,8 +64,8 @@ export function sandboxDrift(
   stated: SandboxSpec | undefined,
 ): string | undefined {
   return installedDrift(specPath(paths, name), "spec", (content) => {
-    const parsed = installedSandbox.safeParse(content);
-    if (!parsed.success || parsed.data.digest !== digestOfSpec(parsed.data.spec)) return false;
-    return stated === undefined || digestOfSpec(stated) === parsed.data.digest;
+    const installed = intact(content);
+    if (installed === undefined) return false;
+    return stated === undefined || digestOfSpec(stated) === installed.digest;
   });
 }

@@ -1,10 +1,9 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { readJson } from "../host/files.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
 import { installedDrift, writeInstalled } from "../host/installed-file.ts";
-import { canonicalJson } from "../lib/json.ts";
+import { canonicalJson, digestOfJson } from "../lib/json.ts";
 import { upCommand } from "../lib/own-commands.ts";
 
 /** The values of one changeling's secrets, by variable name. */
@@ -53,5 +52,5 @@ function contentOf(path: string): unknown {
 
 /** Unsalted, because the file next to it contains the values themselves. */
 function digestOfValues(values: Record<string, string>): string {
-  return createHash("sha256").update(canonicalJson(values)).digest("hex");
+  return digestOfJson(values);
 }

@@ -1,11 +1,8 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { readJsonOrNull } from "../host/files.ts";
 import type { InstallationPaths } from "../host/installation-paths.ts";
-import { installedDrift, installedIn, writeInstalled } from "../host/installed-file.ts";
-import { canonicalJson } from "../lib/json.ts";
-import { upCommand } from "../lib/own-commands.ts";
+import { installedDrift, installedIn, readInstalled, writeInstalled } from "../host/installed-file.ts";
+import { digestOfJson } from "../lib/json.ts";
 import { type SeedAgentSpec, seedAgentSpec } from "./spec.ts";
 
 /** The record of a seed agent that `up` writes on this machine (0600), so that the CLI can reach the agent. */
@@ -28,7 +25,13 @@ export function specPath({ seedAgents }: Paths, name: string): string {
 }
 
 function digestOfSpec(spec: SeedAgentSpec): string {
-  return createHash("sha256").update(canonicalJson(spec)).digest("hex");
+  return digestOfJson(spec);
+}
+
+/** @returns undefined if it was edited by hand */
+function intact(content: unknown): InstalledSeedAgent | undefined {
+  const { data } = installedSeedAgent.safeParse(content);
+  return data !== undefined && data.digest === digestOfSpec(data.spec) ? data : undefined;
 }
 
 export function writeSeedAgent(paths: Paths, installed: Omit<InstalledSeedAgent, "digest">): void {
@@ -46,13 +49,10 @@ export function installedSeedAgents({ seedAgents }: Paths): string[] {
  * @throws if its file was edited by hand; the error quotes nothing of it
  */
 export function readSeedAgent(paths: Paths, name: string): InstalledSeedAgent | undefined {
-  const path = specPath(paths, name);
-  const content = readJsonOrNull(path);
-  if (content === undefined) return undefined;
-  const parsed = installedSeedAgent.safeParse(content);
-  if (parsed.success && parsed.data.spec.name === name && parsed.data.digest === digestOfSpec(parsed.data.spec))
-    return parsed.data;
-  throw new Error(`${path} was edited by hand; repair it with: ${upCommand()}`);
+  return readInstalled(specPath(paths, name), (content) => {
+    const installed = intact(content);
+    return installed?.spec.name === name ? installed : undefined;
+  });
 }
 
 /**
@@ -62,8 +62,8 @@ export function readSeedAgent(paths: Paths, name: string): InstalledSeedAgent | 
  */
 export function recordDrift(paths: Paths, name: string, stated: SeedAgentSpec): string | undefined {
   return installedDrift(specPath(paths, name), "record", (content) => {
-    const parsed = installedSeedAgent.safeParse(content);
-    if (!parsed.success || parsed.data.digest !== digestOfSpec(parsed.data.spec)) return false;
-    return digestOfSpec(stated) === parsed.data.digest;
+    const installed = intact(content);
+    if (installed === undefined) return false;
+    return digestOfSpec(stated) === installed.digest;
   });
 }

@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { z } from "zod/mini";
-import { canonicalJson } from "../../lib/json.ts";
+import { digestOfJson } from "../../lib/json.ts";
 
 /** Everything the scheduler needs to run one changeling; it reads nothing else but the secrets. */
 export const jobSpec = z.strictObject({
@@ -56,5 +55,5 @@ export const jobFile = z.strictObject({
 export type JobFile = z.infer<typeof jobFile>;
 
 export function digestOf(spec: JobSpec): string {
-  return createHash("sha256").update(canonicalJson(spec)).digest("hex");
+  return digestOfJson(spec);
 }

@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { canonicalJson } from "../../lib/json.ts";
+import { digestOfJson } from "../../lib/json.ts";
 
 /**
  * Everything a changeling's deployed function needs except the secrets; stored in its image and in the stack's home
@@ -67,5 +66,5 @@ export function specFile(name: string): string {
 
 /** The deployment's tag on Modal: 16 hex digits of the spec's digest, so that a manual redeployment is detected. */
 export function tagOf(spec: AppSpec): string {
-  return createHash("sha256").update(canonicalJson(spec)).digest("hex").slice(0, 16);
+  return digestOfJson(spec).slice(0, 16);
 }

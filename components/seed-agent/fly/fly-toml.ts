@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { stringify } from "smol-toml";
-import { canonicalJson } from "../../lib/json.ts";
+import { digestOfJson } from "../../lib/json.ts";
 import { serviceVariables } from "../service-variables.ts";
 import { dataFolder, monitoringPort, type SeedAgentSpec } from "../spec.ts";
 
@@ -51,7 +50,7 @@ function flyConfig(spec: SeedAgentSpec, options: TomlOptions) {
 /** Changes with everything that reaches the machines only by a deployment. */
 export function configFingerprint(spec: SeedAgentSpec, options: TomlOptions): string {
   const { build: _, ...config } = baseConfig(spec, options);
-  return createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 32);
+  return digestOfJson(config).slice(0, 32);
 }
 
 function baseConfig(spec: SeedAgentSpec, { installation, release, image, secrets }: TomlOptions) {

@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { messageOf } from "../../lib/as-error.ts";
-import { canonicalJson } from "../../lib/json.ts";
+import { digestOfJson } from "../../lib/json.ts";
 import { masked } from "../../lib/masking.ts";
 import { driftFrom } from "../drift.ts";
 import { type DeployOptions, type ObserveOptions, SeedAgentError, type SeedAgentProvider } from "../provider.ts";
@@ -222,7 +221,7 @@ function deployedSecrets(status: AppStatus | undefined): string[] {
 
 function digestsOf(digests: ReadonlyMap<string, string>, names: readonly string[]): string {
   const known = [...names].sort().map((name) => [name, digests.get(name) ?? ""]);
-  return createHash("sha256").update(canonicalJson(known)).digest("hex").slice(0, 32);
+  return digestOfJson(known).slice(0, 32);
 }
 
 function required(name: string, spec: SeedAgentSpec | undefined): SeedAgentSpec {

@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { namesIn, readJsonOrNull, writePrivateFile } from "../../host/files.ts";
 import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
 import type { DaemonRef } from "../../host/supervision/state.ts";
-import { canonicalJson } from "../../lib/json.ts";
+import { digestOfJson } from "../../lib/json.ts";
 import { serviceVariables } from "../service-variables.ts";
 import type { SeedAgentSpec } from "../spec.ts";
 
@@ -103,10 +102,7 @@ export function versionOf(
   variables: Readonly<Record<string, string>>,
   secrets: Readonly<Record<string, string>>,
 ): string {
-  return createHash("sha256")
-    .update(canonicalJson([release, variables, secrets]))
-    .digest("hex")
-    .slice(0, 16);
+  return digestOfJson([release, variables, secrets]).slice(0, 16);
 }
 
 export function placeOf({ folder }: Pick<LocalNode, "folder">, version: string): DaemonRef {

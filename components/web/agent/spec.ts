@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { canonicalJson } from "../../lib/json.ts";
+import { digestOfJson } from "../../lib/json.ts";
 
 /** A path to copy into a changeling's repo. */
 const addedPath = z.strictObject({
@@ -56,5 +55,5 @@ export type WebSpec = z.infer<typeof webSpec>;
  */
 export function digestOfSpec(spec: WebSpec): string {
   const { description, enabled, destroyData, startTimeoutSeconds, remote, ...started } = spec;
-  return createHash("sha256").update(canonicalJson(started)).digest("hex").slice(0, 16);
+  return digestOfJson(started).slice(0, 16);
 }

@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { installedDrift, writeInstalled } from "../../host/installed-file.ts";
 import { outdatedInWords } from "../../host/supervision/state.ts";
-import { canonicalJson } from "../../lib/json.ts";
+import { digestOfJson } from "../../lib/json.ts";
 import { configOf, forwardingEnvironment } from "./forwarding-environment.ts";
 import { configPath, type ForwardingConfig, forwardingConfig } from "./program/config.ts";
 import { forwardingState } from "./state.ts";
@@ -38,7 +37,7 @@ export function forwardingConfigDrift(
 }
 
 function digestOf(config: object): string {
-  return createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 16);
+  return digestOfJson(config).slice(0, 16);
 }
 
 /**

@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ensureFolder } from "../../host/files.ts";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { withLock } from "../../host/lock.ts";
-import { canonicalJson } from "../../lib/json.ts";
+import { digestOfJson } from "../../lib/json.ts";
 import { printNote } from "../../lib/terminal.ts";
 import type { Mngr } from "../../mngr/client.ts";
 import { mngrEnvironment, profileMngr } from "../../mngr/profile.ts";
@@ -64,7 +63,7 @@ export function secretsOf({ name, secrets }: WebSpec, { paths }: Pick<WebAgents,
 }
 
 export function digestOfSecrets(values: Readonly<Record<string, string>>): string {
-  return createHash("sha256").update(canonicalJson(values)).digest("hex");
+  return digestOfJson(values);
 }
 
 /**

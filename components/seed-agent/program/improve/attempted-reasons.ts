@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { canonicalJson } from "../../../lib/json.ts";
+import { digestOfJson } from "../../../lib/json.ts";
 import type { Signal } from "../live/live.ts";
 import type { Store } from "../store/store.ts";
 
@@ -24,9 +23,7 @@ export function reasonHash(about: {
     .filter(({ kind }) => kind !== "rejected" && kind !== "rolled-back")
     .map(({ kind, summary }) => `${kind} ${summary}`)
     .toSorted();
-  return createHash("sha256")
-    .update(canonicalJson({ ...about, signals }))
-    .digest("hex");
+  return digestOfJson({ ...about, signals });
 }
 
 /**
