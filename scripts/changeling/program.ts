@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { checkout } from "../stack/setup/cache.mjs";
+import { addSharedOptions, withHint } from "./options.ts";
 
 type Add = (program: Command) => void;
 
@@ -50,13 +51,11 @@ const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Add>
  */
 export async function changelingProgram(first?: string): Promise<Command> {
   const defaultStack = process.env["CHANGELINGS_STACK"] ?? "dev";
-  const program = new Command("changeling")
+  const program = withHint(new Command("changeling"))
     .description("A fleet of autonomous coding agents, declared in one TOML file and converged by `pulumi up`.")
     .version(readFileSync(join(checkout, "VERSION"), "utf8").trim(), "-V, --version", "print the version")
     .option("-s, --stack <name>", "the Pulumi stack to work on", defaultStack)
-    .option("--json", "print JSON, for scripts")
-    .showHelpAfterError("(add --help for the options and examples)")
-    .exitOverride();
+    .option("--json", "print JSON, for scripts");
   const parts = Object.entries(groups).flatMap(([heading, group]) =>
     Object.entries(group).map(([names, load]) => ({ heading, names: names.split(" "), load })),
   );
@@ -65,13 +64,7 @@ export async function changelingProgram(first?: string): Promise<Command> {
     program.commandsGroup(`${heading}:`);
     (await load())(program);
   }
-  for (const command of program.commands) {
-    command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
-    // `changeling list --json` reads better than `changeling --json list`; both are accepted.
-    command
-      .option("-s, --stack <name>", `the Pulumi stack to work on (default: "${defaultStack}")`)
-      .option("--json", "print JSON, for scripts");
-  }
+  addSharedOptions(program.commands, ` (default: "${defaultStack}")`);
   return program.addHelpText(
     "after",
     `

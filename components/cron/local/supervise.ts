@@ -1,14 +1,11 @@
 import { homedir } from "node:os";
 import { basename } from "node:path";
 import { type InstallationPaths, installationPaths } from "../../host/installation-paths.ts";
-import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
+import { type Daemon, idleOptions, nodeDaemon } from "../../host/supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
 import { readRuns } from "./records.ts";
 import { requestStop } from "./requests.ts";
 import { schedulerDaemon, schedulerProgram, schedulerState } from "./state.ts";
-
-/** A mostly idle process needs no room for heap growth, and no wake-up every 8 s to shrink it. */
-const v8Options = ["--max-semi-space-size=1", "--no-memory-reducer"];
 
 /**
  * Ensures that an installation's scheduler runs with the current program, under a supervisor that restarts it after a
@@ -54,6 +51,6 @@ export function bootInstructions(paths: InstallationPaths, home: string = homedi
 
 function daemonOf(paths: InstallationPaths, home: string, env?: NodeJS.ProcessEnv): Daemon {
   const installation = basename(paths.root);
-  const program = { installation, title: "scheduler", main: schedulerProgram, options: v8Options };
+  const program = { installation, title: "scheduler", main: schedulerProgram, options: idleOptions(1) };
   return nodeDaemon({ ...program, ...schedulerDaemon(paths) }, home, env);
 }

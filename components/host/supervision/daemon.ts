@@ -43,6 +43,14 @@ export interface NodeDaemon {
   readonly code?: { readonly version: string; readonly folder: string };
 }
 
+/**
+ * V8's options for a program that is idle most of the time: a small heap, and no wake-up every 8 s to shrink it.
+ * @param megabytes how large one half of the space for new objects may get
+ */
+export function idleOptions(megabytes: number): readonly string[] {
+  return [`--max-semi-space-size=${megabytes}`, "--no-memory-reducer"];
+}
+
 /** @param env the daemon gets PATH, HOME and similar variables from it, and nothing else */
 export function nodeDaemon(from: NodeDaemon, home: string = homedir(), env: NodeJS.ProcessEnv = process.env): Daemon {
   const program = join(componentsFolder, from.main + moduleExtension);

@@ -1,15 +1,12 @@
 import { homedir } from "node:os";
 import { dockerEnvironment } from "../../docker/run-docker.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
-import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
+import { type Daemon, idleOptions, nodeDaemon } from "../../host/supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
 import { modalEnvironment } from "../../modal/environment.ts";
 import { sessionsFolder } from "./folder.ts";
 import { endOrphanedWorkerd } from "./runner/workerd.ts";
 import { sessionsDaemonRef, sessionsProgram } from "./state.ts";
-
-/** The runner is idle most of the time. With these options, V8 does not wake it every 8 s to shrink the heap. */
-const v8Options = ["--max-semi-space-size=4", "--no-memory-reducer"];
 
 /**
  * Makes sure that an installation's session service runs the current program, under a supervisor that restarts it after
@@ -40,7 +37,7 @@ export function sessionsBootInstructions(installation: string, home: string = ho
 }
 
 export function sessionsDaemon(installation: string, home: string, env: NodeJS.ProcessEnv = process.env): Daemon {
-  const program = { installation, title: "session service", main: sessionsProgram, options: v8Options };
+  const program = { installation, title: "session service", main: sessionsProgram, options: idleOptions(4) };
   const daemon = nodeDaemon({ ...program, ...sessionsDaemonRef(installationPaths(installation, home)) }, home, env);
   return { ...daemon, env: { ...modalEnvironment(env), ...dockerEnvironment(env), ...daemon.env } };
 }

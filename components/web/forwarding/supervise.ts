@@ -1,13 +1,12 @@
 import { homedir } from "node:os";
 import { dockerEnvironment } from "../../docker/run-docker.ts";
 import { installationPaths } from "../../host/installation-paths.ts";
-import { type Daemon, nodeDaemon } from "../../host/supervision/daemon.ts";
+import { type Daemon, idleOptions, nodeDaemon } from "../../host/supervision/daemon.ts";
 import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervision/supervise.ts";
 import { modalEnvironment } from "../../modal/environment.ts";
 import { forwardingDaemonRef, forwardingProgram } from "./state.ts";
 
-/** The server is idle most of the time. These options keep V8 from waking it every 8 s to shrink the heap. */
-export const v8Options = ["--max-semi-space-size=4", "--no-memory-reducer"];
+export const v8Options = idleOptions(4);
 
 /**
  * Makes sure that an installation's forwarding server runs the current program, under a supervisor that restarts it after

@@ -11,7 +11,7 @@ import { roles } from "../../../components/sandbox/sessions/protocol.ts";
 import { shownStatus } from "../../../components/sandbox/sessions/shown-status.ts";
 import { answer } from "../context.ts";
 import { requireStack } from "../known-stack.ts";
-import { examples } from "../options.ts";
+import { addSharedOptions, examples } from "../options.ts";
 import { table } from "../terminal/table.ts";
 import { addAttach } from "./attach.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -39,10 +39,7 @@ export function addSandbox(program: Command): void {
     addClean,
   ])
     add(sandbox);
-  for (const command of sandbox.commands) {
-    command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
-    command.option("-s, --stack <name>", "the Pulumi stack to work on").option("--json", "print JSON, for scripts");
-  }
+  addSharedOptions(sandbox.commands);
   sandbox.addHelpText(
     "after",
     examples("sandbox start example", 'sandbox send example "List files in repository"', "sandbox stop example"),

@@ -3,7 +3,7 @@ import { changelingCommand } from "../../../components/lib/own-commands.ts";
 import { plainWords } from "../../../components/lib/text.ts";
 import { type ChangeState, changeStates } from "../../../components/seed-agent/program/domain.ts";
 import { answer } from "../context.ts";
-import { examples } from "../options.ts";
+import { addSharedOptions, examples } from "../options.ts";
 import { withProgress } from "../terminal/progress.ts";
 import { colouredDiff } from "../terminal/unified-diff.ts";
 import { seedContext } from "./agent-of.ts";
@@ -20,10 +20,7 @@ export function addSeed(program: Command): void {
     ...[addPause, addImprove, addAudit, addOpen],
   ])
     add(seed);
-  for (const command of seed.commands) {
-    command.exitOverride().showHelpAfterError("(add --help for the options and examples)");
-    command.option("-s, --stack <name>", "the Pulumi stack to work on").option("--json", "print JSON, for scripts");
-  }
+  addSharedOptions(seed.commands);
   seed.addHelpText(
     "after",
     examples(
