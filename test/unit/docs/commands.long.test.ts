@@ -188,7 +188,7 @@ it("every message that the troubleshooting guide quotes exists", () => {
   expect(quoted.length).toBeGreaterThan(10);
   // Messages are templates, so only their longer literal parts are compared.
   const parts = quoted.flatMap((message) =>
-    message.split(/…|"|[;:,] | or |[A-Z_]{6,}|fixme-fairy|config\.toml:\d+|[\d.]{4,}/),
+    message.split(/ \(…|…|"|[;:,] | or |[A-Z_]{6,}|fixme-fairy|config\.toml:\d+|[\d.]{4,}/),
   );
   const missing = parts.flatMap((part = "") =>
     part.trim().length < 12 || sources.includes(part.trim()) ? [] : [part],
