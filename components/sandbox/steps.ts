@@ -16,12 +16,12 @@ export interface Steps {
 
 /** The defaults of a step. A clone takes longer, and a diff prints more. */
 const stepSeconds = 60;
-const stepOutput = 1_000_000;
+const stepCharacters = 1_000_000;
 
 export function stepsIn(sandbox: Sandbox, signal?: AbortSignal): Steps {
   return {
     async run(step, argv, { timeoutSeconds = stepSeconds, ...options } = {}) {
-      const end = await sandbox.exec(argv, { signal, timeoutSeconds, maxOutput: stepOutput, ...options });
+      const end = await sandbox.exec(argv, { signal, timeoutSeconds, maxOutput: stepCharacters, ...options });
       if (end.code === 0) return end;
       throw new SandboxError(typeof step === "string" ? step : step(end.code), reasonOf(end, timeoutSeconds));
     },

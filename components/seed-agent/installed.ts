@@ -24,18 +24,14 @@ export function specPath({ seedAgents }: Paths, name: string): string {
   return join(seedAgents, "specs", `${name}.json`);
 }
 
-function digestOfSpec(spec: SeedAgentSpec): string {
-  return digestOfJson(spec);
-}
-
 /** @returns undefined if it was edited by hand */
 function intact(content: unknown): InstalledSeedAgent | undefined {
   const { data } = installedSeedAgent.safeParse(content);
-  return data !== undefined && data.digest === digestOfSpec(data.spec) ? data : undefined;
+  return data !== undefined && data.digest === digestOfJson(data.spec) ? data : undefined;
 }
 
 export function writeSeedAgent(paths: Paths, installed: Omit<InstalledSeedAgent, "digest">): void {
-  const content: InstalledSeedAgent = { ...installed, digest: digestOfSpec(installed.spec) };
+  const content: InstalledSeedAgent = { ...installed, digest: digestOfJson(installed.spec) };
   writeInstalled(specPath(paths, installed.spec.name), content);
 }
 
@@ -64,6 +60,6 @@ export function recordDrift(paths: Paths, name: string, stated: SeedAgentSpec): 
   return installedDrift(specPath(paths, name), "record", (content) => {
     const installed = intact(content);
     if (installed === undefined) return false;
-    return digestOfSpec(stated) === installed.digest;
+    return digestOfJson(stated) === installed.digest;
   });
 }

@@ -21,10 +21,10 @@ const createSeconds = 900;
 /** Modal's limit for a sandbox's lifetime (seconds). */
 const longestSeconds = 86_400;
 
-/** Size limits in bytes. Agents can write these files, so larger ones are not fetched. */
-const longestRecord = 256_000;
-const longestHistory = 4_000_000;
-const longestLog = 4_000_000;
+/** Agents can write these files, so larger ones are not fetched. */
+const maxRecordBytes = 256_000;
+const maxHistoryBytes = 4_000_000;
+const maxLogBytes = 4_000_000;
 
 type RunLine = Exclude<RecordLine, { event: "queued" }>;
 
@@ -131,7 +131,7 @@ export async function readRemoteLogs(
   { changeling, id }: RunKey,
 ): Promise<{ file: string; text: string }[]> {
   const files = await client.files(volume, environment, `${changeling}/${id}`);
-  const logs = files.flatMap(({ path, bytes }) => (path.endsWith(".log") && bytes <= longestLog ? path : [])).sort();
+  const logs = files.flatMap(({ path, bytes }) => (path.endsWith(".log") && bytes <= maxLogBytes ? path : [])).sort();
   const texts = await inParallel(logs, modalWidth, (path) => client.readFile(volume, environment, path));
   return logs.map((path, index) => ({ file: baseOf(path), text: plainWords(texts[index] ?? "") }));
 }
@@ -148,7 +148,7 @@ async function recordedChangelings(
     const ids = entries.flatMap(({ path, isFolder }) =>
       isFolder && isIdOf(baseOf(path), changeling) ? baseOf(path) : [],
     );
-    const hasHistory = entries.some(({ path, bytes }) => baseOf(path) === "history.jsonl" && bytes <= longestHistory);
+    const hasHistory = entries.some(({ path, bytes }) => baseOf(path) === "history.jsonl" && bytes <= maxHistoryBytes);
     return { changeling, ids: ids.sort(), hasHistory };
   });
 }
@@ -157,7 +157,7 @@ async function readLines({ client, environment, volume }: RunsVolume, place: Run
   const folder = `${place.changeling}/${place.id}`;
   const files = await client.files(volume, environment, folder);
   const recorded = events.filter((event) =>
-    files.some(({ path, bytes }) => path === `${folder}/${event}.json` && bytes <= longestRecord),
+    files.some(({ path, bytes }) => path === `${folder}/${event}.json` && bytes <= maxRecordBytes),
   );
   const texts = await Promise.all(
     recorded.map((event) => client.readFile(volume, environment, `${folder}/${event}.json`)),

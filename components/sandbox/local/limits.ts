@@ -50,7 +50,9 @@ function unified(name: string, limits: Limits): Enforcement | undefined {
   const { memoryGb, cpu } = limits;
   const missing = [
     ...(memoryGb === undefined || writeControl(join(folder, "memory.max"), bytes(memoryGb)) ? [] : ["memory_gb"]),
-    ...(cpu === undefined || writeControl(join(folder, "cpu.max"), `${quota(cpu)} ${period}`) ? [] : ["cpu"]),
+    ...(cpu === undefined || writeControl(join(folder, "cpu.max"), `${quota(cpu)} ${periodMicroseconds}`)
+      ? []
+      : ["cpu"]),
   ];
   if (memoryGb !== undefined) writeControl(join(folder, "memory.swap.max"), "0");
   writeControl(join(folder, "pids.max"), String(maxProcesses));
@@ -104,8 +106,9 @@ function runs([program = "", ...args]: readonly string[], env: Record<string, st
   return spawnSync(program, args, { env, timeout: 5_000, stdio: "ignore" }).status === 0;
 }
 
-const period = 100_000;
-const quota = (cpu: number) => String(Math.max(1000, Math.round(cpu * period)));
+/** In which a group may use its quota of processor time, as in the kernel's default. */
+const periodMicroseconds = 100_000;
+const quota = (cpu: number) => String(Math.max(1000, Math.round(cpu * periodMicroseconds)));
 const bytes = (gigabytes: number) => String(Math.round(gigabytes * 1024 ** 3));
 
 /** A shell that joins the groups, then executes the program. */

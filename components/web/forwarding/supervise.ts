@@ -6,6 +6,7 @@ import { bootInstructionsOf, startDaemon, stopDaemon } from "../../host/supervis
 import { modalEnvironment } from "../../modal/environment.ts";
 import { forwardingDaemonRef, forwardingProgram } from "./state.ts";
 
+/** Also those of the bare proxy that the bench compares the server with. */
 export const v8Options = idleOptions(4);
 
 /**

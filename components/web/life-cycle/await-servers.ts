@@ -40,12 +40,9 @@ export class NotUp extends Error {}
 /** URLs by server name. */
 export type Servers = Readonly<Record<string, string>>;
 
-/**
- * Seconds for the first check. It is short, because an agent that fails usually ends at once; mngr limits a check to
- * 30.
- */
-const firstPoll = 3;
-const longestPoll = 20;
+/** The first check is short, because an agent that fails usually ends at once. mngr limits a check to 30 seconds. */
+const firstPollSeconds = 3;
+const longestPollSeconds = 20;
 
 /** The result of checking an agent that was just started. */
 export interface Checked {
@@ -67,7 +64,7 @@ export async function awaitServers(
   timeoutSeconds: number,
 ): Promise<Servers> {
   const end = Date.now() + timeoutSeconds * 1000;
-  for (let longest = firstPoll; ; longest = longestPoll) {
+  for (let longest = firstPollSeconds; ; longest = longestPollSeconds) {
     const left = (end - Date.now()) / 1000;
     const { servers, isUp } = await check(Math.max(0, Math.min(longest, left)), end);
     const main = mainOf(servers);

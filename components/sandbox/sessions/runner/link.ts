@@ -11,7 +11,7 @@ const longestPauseMs = 30_000;
 const replacedPauseMs = 300_000;
 const connectMs = 20_000;
 /** workerd ends a connection only 10 s after it was closed. */
-const closeTimeout = 1_000;
+const closeMs = 1_000;
 
 export interface LinkOptions {
   /** The worker's URL, for instance `https://sessions.example.workers.dev`. */
@@ -70,7 +70,7 @@ export class Link {
     const address = new URL("/runner", url.replace(/^http/, "ws"));
     const options = {
       headers: { authorization: `Bearer ${token}` },
-      ...{ handshakeTimeout: connectMs, maxPayload: maxPart + 1024, perMessageDeflate: false, closeTimeout },
+      ...{ handshakeTimeout: connectMs, maxPayload: maxPart + 1024, perMessageDeflate: false, closeTimeout: closeMs },
     };
     const socket = new WebSocket(address, options);
     this.#socket = socket;

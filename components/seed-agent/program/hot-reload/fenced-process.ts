@@ -45,9 +45,9 @@ const memoryMilliseconds = 100;
 const maxProcesses = 64;
 /** The kernel's limit is higher by this, in MiB, so that the service's own limit, which reports a reason, comes first. */
 const groupMb = 64;
-/** How much of the standard error is kept, and how much may be printed, in bytes. */
-const errorTail = 16 * 1024;
-const maxErrors = 1024 * 1024;
+/** How much of the standard error is kept, and how much may be printed. */
+const errorTailBytes = 16 * 1024;
+const maxErrorBytes = 1024 * 1024;
 
 /** @throws if the fence's program can't be started */
 export function startFencedProcess(options: FencedProcessOptions): FencedProcess {
@@ -99,8 +99,8 @@ export function startFencedProcess(options: FencedProcessOptions): FencedProcess
   let tail = Buffer.alloc(0);
   errors.on("data", (chunk: Buffer) => {
     printed += chunk.length;
-    tail = Buffer.concat([tail, chunk]).subarray(-errorTail);
-    if (printed > maxErrors) kill("it printed more than 1 MiB of errors");
+    tail = Buffer.concat([tail, chunk]).subarray(-errorTailBytes);
+    if (printed > maxErrorBytes) kill("it printed more than 1 MiB of errors");
   });
   const reportedPid = readPid(information);
   const group = makeGroup({ processes: maxProcesses, memory: (memoryMb + groupMb) * 1024 ** 2 });

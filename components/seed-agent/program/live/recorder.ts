@@ -3,11 +3,11 @@ import type { AgentRequest, AgentResponse, Recording } from "../domain.ts";
 import type { Handled } from "../hot-reload/version-host.ts";
 import type { Store } from "../store/store.ts";
 
-/** Requests whose body or answer is larger are not recorded, in characters. */
-const largest = 16 * 1024;
-/** A kind of request that was not recorded for this long is recorded at once, in ms. Others are sampled. */
-const perKind = 10_000;
-const perSecond = 2;
+/** Requests with a longer body or answer are not recorded. */
+const maxCharacters = 16 * 1024;
+/** A kind of request that was not recorded for this long is recorded at once. Others are sampled. */
+const kindMilliseconds = 10_000;
+const samplesPerSecond = 2;
 /** How many recordings may wait for the store. More are dropped. */
 const maxWaiting = 20;
 
@@ -38,7 +38,7 @@ export class Recorder {
 
   add({ version, request, now, seed, handled }: Answered): void {
     const { response, reads: state, milliseconds } = handled;
-    if (this.#keep === 0 || request.body.length > largest || response.body.length > largest) return;
+    if (this.#keep === 0 || request.body.length > maxCharacters || response.body.length > maxCharacters) return;
     if (this.#waiting >= maxWaiting || !this.#isWanted(request, response)) return;
     this.#waiting += 1;
     const at = new Date(now).toISOString();
@@ -57,7 +57,7 @@ export class Recorder {
     const time = performance.now();
     const kind = `${method} ${path.split("/").slice(0, 3).join("/")} ${status}`;
     const last = this.#kinds.get(kind);
-    if (last === undefined || time - last > perKind) {
+    if (last === undefined || time - last > kindMilliseconds) {
       if (this.#kinds.size > 1000) this.#kinds.clear();
       this.#kinds.set(kind, time);
       return true;
@@ -68,6 +68,6 @@ export class Recorder {
       this.#inSecond = 0;
     }
     this.#inSecond += 1;
-    return this.#inSecond <= perSecond;
+    return this.#inSecond <= samplesPerSecond;
   }
 }

@@ -3,8 +3,8 @@ import type { Signal } from "./live.ts";
 
 /** How many signals are remembered. The oldest is forgotten first. */
 const max = 50;
-/** A signal that was not repeated within this time is forgotten, in ms. */
-const lifetime = 24 * 3_600_000;
+/** A signal that was not repeated within this time is forgotten. */
+const lifetimeMilliseconds = 24 * 3_600_000;
 
 /** Problems that the service noticed, counted by kind and summary. Memory is bounded. */
 export class Signals {
@@ -34,7 +34,7 @@ export class Signals {
   list(): readonly Signal[] {
     const now = performance.now();
     return [...this.#signals.values()]
-      .filter(({ at }) => now - at < lifetime)
+      .filter(({ at }) => now - at < lifetimeMilliseconds)
       .toSorted((one, other) => other.count - one.count)
       .map(({ at, ...signal }) => signal);
   }

@@ -54,8 +54,8 @@ export async function setActiveVersion({ query }: Queryable, id: string): Promis
   await query("INSERT INTO fleet(one, active) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET active = $1", [id]);
 }
 
-/** A node that has not reported for this long is forgotten, and its versions may be deleted, in ms. */
-const nodeLifetime = 7 * 24 * 3_600_000;
+/** A node that has not reported for this long is forgotten, and its versions may be deleted. */
+const nodeLifetimeMilliseconds = 7 * 24 * 3_600_000;
 
 export async function pruneVersions(database: Queryable, keep: number): Promise<readonly string[]> {
   const all = await listVersions(database, Number.MAX_SAFE_INTEGER);
@@ -74,7 +74,7 @@ export async function pruneVersions(database: Queryable, keep: number): Promise<
 
 /** The versions that nodes run or should run, and those that unfinished changes need. */
 async function referenced({ query }: Queryable): Promise<readonly string[]> {
-  await query("DELETE FROM nodes WHERE seen_at < seed_now() - $1", [nodeLifetime]);
+  await query("DELETE FROM nodes WHERE seen_at < seed_now() - $1", [nodeLifetimeMilliseconds]);
   const nodes = await query<{ desired: string | null; data: string }>("SELECT desired, data FROM nodes");
   const ended = placeholders(1, endStates.length);
   const changes = await query<{ data: string }>(`SELECT data FROM changes WHERE state NOT IN (${ended})`, endStates);
