@@ -1,154 +1,30 @@
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import {
-  type ClientRequest,
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  request,
-  type ServerResponse,
-} from "node:http";
-import { createServer as createSecureServer } from "node:https";
-import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setDefaultCACertificates } from "node:tls";
-import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { Broker, type BrokerLimits } from "../../../components/sandbox/egress/broker.ts";
+import { Broker } from "../../../components/sandbox/egress/broker.ts";
 import { startProxy } from "../../../components/sandbox/egress/proxy.ts";
-import type { ApiAccess, BrokeredApi } from "../../../components/sandbox/provider.ts";
+import {
+  apiOf,
+  ask,
+  atEnd,
+  endLabs,
+  key,
+  type Lab,
+  lab,
+  listening,
+  responseTo,
+  start,
+} from "../../support/broker-lab.ts";
 import "../../support/properties.ts";
 import { sendThenRead } from "../../support/send-then-read.ts";
 
-/** As a program in a sandbox sees it: by the Unix socket of the egress proxy, and with a token. */
-
-const key = "sk-real-0123456789abcdef";
-/** Of an authority that this machine trusts. */
-const certificate = (() => {
-  const folder = mkdtempSync(join(tmpdir(), "certificate-"));
-  try {
-    const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const made = ["req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=a", "-keyout", keyFile, "-out", certFile];
-    const names = [
-      "-addext",
-      "subjectAltName=IP:127.0.0.1",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-    ];
-    execFileSync("openssl", [...made, ...names], { stdio: "pipe" });
-    return { key: readFileSync(keyFile), cert: readFileSync(certFile, "utf8") };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-})();
-setDefaultCACertificates([certificate.cert]);
-
-const cleanUp: (() => void)[] = [];
-afterEach(() => {
-  for (const each of cleanUp.splice(0)) each();
-});
-
-interface Lab {
-  readonly broker: Broker;
-  readonly socket: string;
-  readonly access: ApiAccess;
-}
-
-async function lab(baseUrl: string, api: Partial<BrokeredApi> = {}, limits?: Partial<BrokerLimits>): Promise<Lab> {
-  const folder = mkdtempSync(join(tmpdir(), "broker-"));
-  const socket = join(folder, "s");
-  const broker = new Broker(limits);
-  const proxy = await startProxy({ socket, allowDomains: [], broker });
-  cleanUp.push(() => {
-    proxy.end();
-    rmSync(folder, { recursive: true });
-  });
-  const access = broker.access({ kind: "anthropic", baseUrl, credential: ["x-api-key", key], ...api });
-  return { broker, socket, access };
-}
-
-async function listening(server: Server, scheme = "http"): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanUp.push(() => {
-    server.close();
-    if ("closeAllConnections" in server && typeof server.closeAllConnections === "function")
-      server.closeAllConnections();
-  });
-  return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-/** An API that keeps the requests that it gets. */
-async function apiOf(answer: RequestListener = (_, outgoing) => outgoing.end("{}")) {
-  const requests: Pick<IncomingMessage, "method" | "url" | "headers">[] = [];
-  const url = await listening(
-    createServer((incoming, outgoing) => {
-      requests.push({ method: incoming.method, url: incoming.url, headers: incoming.headers });
-      answer(incoming, outgoing);
-    }),
-  );
-  return { url, requests };
-}
-
-/** An API that answers each request with these bytes, and closes the connection. */
-function rawApi(response: string): Promise<string> {
-  return listening(
-    createTcpServer((socket) => {
-      socket.on("error", () => {}).once("data", () => socket.end(response, "latin1"));
-    }),
-  );
-}
-
-interface Asked {
-  readonly path?: string;
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
-}
-
-function start({ socket, access }: Lab, { path = "/v1/messages", method = "POST", headers, body }: Asked = {}) {
-  const sent = { "x-api-key": access.token, ...headers };
-  const asking = request({
-    socketPath: socket,
-    path: path.startsWith("http") ? path : `/model${path}`,
-    method,
-    headers: sent,
-  });
-  asking.on("error", () => {});
-  asking.end(body);
-  return asking;
-}
-
-async function responseTo(asking: ClientRequest): Promise<IncomingMessage> {
-  const [response]: IncomingMessage[] = await once(asking, "response");
-  if (response === undefined) throw new Error("there is no response");
-  return response;
-}
-
-/** @returns undefined if the connection was cut off before the answer */
-async function ask(at: Lab, asked?: Asked) {
-  const asking = start(at, asked);
-  const response = await new Promise<IncomingMessage | undefined>((resolve) => {
-    asking.once("response", resolve).once("close", () => resolve(undefined));
-  });
-  if (response === undefined) return undefined;
-  let text = "";
-  let isWhole = true;
-  response.setEncoding("utf8").on("data", (piece) => {
-    text += piece;
-  });
-  response.on("error", () => {
-    isWhole = false;
-  });
-  await new Promise<void>((resolve) => response.once("close", resolve));
-  return { status: response.statusCode, headers: response.headers, text, isWhole };
-}
+afterEach(() => endLabs());
 
 describe("a request with the token", () => {
   test.each([
@@ -308,7 +184,7 @@ describe("a request without a valid token", () => {
     const folder = mkdtempSync(join(tmpdir(), "broker-"));
     const socket = join(folder, "s");
     const proxy = await startProxy({ socket, allowDomains: [] });
-    cleanUp.push(() => {
+    atEnd(() => {
       proxy.end();
       rmSync(folder, { recursive: true });
     });
@@ -452,131 +328,6 @@ describe("limits", () => {
     expect(answer).toMatchObject({ status: 502, text: expect.stringContaining("it does not answer") });
   });
 });
-
-describe("what the API answers", () => {
-  test.each([200, 400, 403, 429, 500, 529])("with %i is passed on", async (status) => {
-    const api = await apiOf((_, outgoing) => {
-      outgoing.writeHead(status, { "retry-after": "7", "x-should-retry": "true", "set-cookie": "a=b" }).end("reason");
-    });
-    const answer = await ask(await lab(api.url));
-    expect(answer).toMatchObject({ status, text: "reason", headers: { "retry-after": "7", "x-should-retry": "true" } });
-    expect(answer?.headers["set-cookie"]).toBeUndefined();
-  });
-
-  test("about the key does not contain the key", async () => {
-    const api = await apiOf((_, outgoing) => {
-      outgoing.writeHead(401, { "x-key": key }).end(`Incorrect API key provided: ${key.slice(0, 8)}***`);
-    });
-    const answer = await ask(await lab(api.url));
-    expect(answer).toMatchObject({ status: 401, text: expect.stringContaining("the API rejects the key") });
-    expect(JSON.stringify(answer)).not.toContain("sk-real");
-    const echo = await apiOf(({ headers }, outgoing) => {
-      outgoing.writeHead(200, { "x-key": headers["x-api-key"], [key]: "x" }).end();
-    });
-    expect(JSON.stringify(await ask(await lab(echo.url)))).not.toContain(key);
-  });
-
-  test("in pieces and in headers does not contain the key or a gateway's, and has its length", async () => {
-    const gateway = "gateway-0123456789";
-    const text = `data: ${key}${key.slice(0, 9)}${key} ${gateway}\n\nblue ${key.slice(0, 5)}`;
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.nat(text.length)), async (cuts) => {
-        const ends = [...cuts.sort((a, b) => a - b), text.length];
-        const api = await apiOf(async (_, outgoing) => {
-          outgoing.writeHead(400, { "content-length": text.length, "x-echo": `Bearer ${gateway}`, "x-team": "blue" });
-          for (const [index, end] of ends.entries()) {
-            outgoing.write(text.slice(ends[index - 1] ?? 0, end));
-            await new Promise(setImmediate);
-          }
-          outgoing.end();
-        });
-        const headers = { "x-team": "blue", "x-gateway-auth": `Bearer ${gateway}` };
-        const answer = await ask(await lab(api.url, { headers }));
-        const stars = (secret: string) => "*".repeat(secret.length);
-        const redacted = text.replaceAll(key, stars(key)).replace(gateway, stars(gateway));
-        expect(answer).toMatchObject({ status: 400, text: redacted, isWhole: true, headers: { "x-team": "blue" } });
-        expect(answer?.headers["x-echo"]).toBeUndefined();
-        for (const each of cleanUp.splice(0)) each();
-      }),
-      { numRuns: 20 },
-    );
-  });
-
-  test("is not passed on compressed, so that the key can be redacted", async () => {
-    const api = await apiOf(({ headers }, outgoing) => {
-      outgoing.writeHead(500, { "content-encoding": "gzip" }).end(gzipSync(String(headers["x-api-key"])));
-    });
-    const answer = await ask(await lab(api.url), { headers: { "accept-encoding": "gzip" } });
-    expect(answer).toMatchObject({ status: 502, text: expect.stringContaining("compresses its response") });
-    expect(api.requests).toMatchObject([{ headers: { "accept-encoding": "identity" } }]);
-  });
-
-  test("with a redirect is an error that says where to, and is not followed", async () => {
-    const target = await apiOf();
-    const api = await apiOf((_, outgoing) => {
-      outgoing.writeHead(307, { location: `${target.url}/v1/messages?secret=1` }).end();
-    });
-    const answer = await ask(await lab(api.url));
-    expect(answer).toMatchObject({ status: 502, text: expect.stringContaining(`redirects to ${target.url}: correct`) });
-    expect(target.requests).toEqual([]);
-  });
-
-  // The broker is in the session service, so an exception would end all sessions.
-  const long = "a".repeat(70_000);
-  test.each(
-    [
-      "HTTP/1.1 000 OK\r\n\r\n",
-      "HTTP/1.1 1000 OK\r\n\r\n",
-      "HTTP/1.1 302 Found\r\nlocation: http://[\r\n\r\n",
-      "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-      "HTTP/1.1 200 OK\r\nx: a\x01b\r\n\r\n",
-      `HTTP/1.1 200 OK\r\nx: ${long}\r\n\r\n`,
-      "no HTTP\r\n\r\n",
-      "",
-    ].map((response) => ({ form: response.replace(long, "a…"), response })),
-  )("in the form $form is reported as a bad gateway", async ({ response }) => {
-    const at = await lab(await rawApi(response));
-    for (const _ of [1, 2]) expect(await ask(at)).toMatchObject({ status: 502 });
-  });
-
-  test("is cut off where the API cuts it off", async () => {
-    const at = await lab(await rawApi("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"));
-    expect(await ask(at)).toMatchObject({ status: 200, text: "half", isWhole: false });
-  });
-
-  test("in any bytes ends neither the broker nor its other requests", async () => {
-    const good = await apiOf();
-    await fc.assert(
-      fc.asyncProperty(fc.string({ unit: "binary", maxLength: 200 }), async (text) => {
-        const bytes = Buffer.from(text).toString("latin1");
-        const at = await lab(await rawApi(`HTTP/1.1 ${bytes}`));
-        await ask(at);
-        const access = at.broker.access({ kind: "anthropic", baseUrl: good.url, credential: ["x-api-key", key] });
-        expect(await ask({ ...at, access })).toMatchObject({ status: 200 });
-        for (const each of cleanUp.splice(2)) each();
-      }),
-      { numRuns: 40 },
-    );
-  });
-
-  test("is missing if it can't be reached", async () => {
-    const url = await rawApi("");
-    cleanUp.pop()?.();
-    expect(await ask(await lab(url))).toMatchObject({
-      status: 502,
-      text: expect.stringContaining("no answer from the API"),
-    });
-  });
-});
-
-test("an API with TLS is reached if this machine trusts its authority", async () => {
-  const server = createSecureServer(certificate, ({ headers }, outgoing) => {
-    setTimeout(() => outgoing.end(String(headers["x-api-key"] === key)), 300);
-  });
-  const at = await lab(await listening(server, "https"), {}, { connectMs: 200 });
-  expect(await ask(at)).toMatchObject({ status: 200, text: "true" });
-});
-
 test("a key or a URL that can't be used is an error without the key", () => {
   const broker = new Broker();
   const api = { kind: "anthropic", baseUrl: "http://127.0.0.1", credential: ["x-api-key", key] } as const;
