@@ -109,7 +109,7 @@ export function describeAgents(
       const sandbox = await manager().start(spec, session);
       const work = [
         agent.shell("echo work > work.txt && git add -A && git commit -qm 'Add work' && git log -1 --format=%an,%s"),
-        agent.shell("env; id -u; pwd; ls /tmp/ran; git branch --list; git status --short"),
+        agent.shell("env; id -u; pwd; ls /tmp/ran 2>&1; git branch --list; git status --short"),
         agent.memory,
         ...hunt(),
         "@@say I added it.",

@@ -104,7 +104,8 @@ describe.runIf(hasPython)("a supervised program", () => {
   });
 
   test("ends when it is asked to stop, and may tidy up before", async () => {
-    const running = start(["sh", "-c", "trap 'echo tidied; exit 0' TERM; echo ready; sleep 600 & wait"]);
+    // Not `wait`: a shell may get the signal just before it waits, and a new child may ignore it until it is `sleep`.
+    const running = start(["sh", "-c", "trap 'echo tidied; exit 0' TERM; sleep 600 & echo ready; while :; do :; done"]);
     await running.said("ready");
     running.write(stopByte);
     expect(await running.end).toMatchObject({ code: 130, stdout: "ready\ntidied\n" });
