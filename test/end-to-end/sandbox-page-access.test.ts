@@ -184,7 +184,7 @@ describe("access", () => {
     await textOf(page.locator("main")).toContain("changeling sandbox open");
     await page.goto("about:blank");
     await page.goto(pageUrl(folder, { session: "b".repeat(20), person: "Maya" }));
-    await vi.waitFor(async () => expect(await page.locator("h1").textContent()).toBe("No such session"));
+    await vi.waitFor(async () => expect(await page.locator("h1").textContent()).toBe("No such session"), 15_000);
   });
 });
 

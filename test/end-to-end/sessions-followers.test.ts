@@ -31,7 +31,7 @@ describe("those who follow", () => {
         if (event.type === "finished") return;
       }
     })();
-    await vi.waitFor(() => expect(received.some(({ type }) => type === "text")).toBe(true));
+    await vi.waitFor(() => expect(received.some(({ type }) => type === "text")).toBe(true), 15_000);
     lab.killWorkerd();
     await following;
     const text = received.map((event) => (event.type === "text" ? event.text : "")).join("");
@@ -58,7 +58,7 @@ describe("those who follow", () => {
       for await (const _ of client.events(session, { signal: controller.signal }));
     })();
     const present = () => events.flatMap((event) => (event.type === "presence" ? [event.present.join()] : []));
-    await vi.waitFor(() => expect(present()).toEqual(["Bob", "Bob,ada"]));
+    await vi.waitFor(() => expect(present()).toEqual(["Bob", "Bob,ada"]), 15_000);
     expect(events.map(({ type }) => type)).toContain("ready");
     expect((await client.show(session)).present).toEqual(["Bob", "ada"]);
     controller.abort();
@@ -76,14 +76,14 @@ describe("those who follow", () => {
     });
     const later: SessionEvent[] = [];
     again.on("message", (data) => later.push(sessionEvent.parse(JSON.parse(String(data)))));
-    await vi.waitFor(() => expect(later.filter(({ type }) => type !== "presence")).toHaveLength(3));
+    await vi.waitFor(() => expect(later.filter(({ type }) => type !== "presence")).toHaveLength(3), 15_000);
     expect(later.filter(({ type }) => type !== "presence").map(({ type }) => type)).toEqual([
       ...["message", "started", "finished"],
     ]);
 
     // Who is no longer invited is disconnected.
     await client.revoke(session, "Bob");
-    await vi.waitFor(() => expect(again.readyState).toBe(WebSocket.CLOSING));
+    await vi.waitFor(() => expect(again.readyState).toBe(WebSocket.CLOSING), 15_000);
     // workerd closes the connection itself 20 s later.
     again.terminate();
     expect((await lab.request(`/sessions/${session}`, { token })).status).toBe(401);

@@ -34,8 +34,9 @@ it("starts a sandbox, executes a message and reports it as it happens", async ()
     { type: "finished", ...of, state: "done", answer: "answer to tool" },
   ]);
   expect(bodies).toContainEqual({ type: "ready", branch: "work" });
-  await vi.waitFor(async () =>
-    expect(await client.list({ changeling: "example" })).toMatchObject([{ id, title: "Try" }]),
+  await vi.waitFor(
+    async () => expect(await client.list({ changeling: "example" })).toMatchObject([{ id, title: "Try" }]),
+    15_000,
   );
   expect(await client.list({ changeling: "other" })).toEqual([]);
   expect(await client.diff(id)).toBe("diff --git a/file b/file\n");
@@ -141,7 +142,7 @@ it("goes on after a failure, and makes a sandbox that is gone again from its sna
   await client.send(session, "two");
   expect((await lab.until(session, isFinished(3))).at(-1)).toMatchObject({ state: "done" });
   await client.stop(session);
-  await vi.waitFor(() => expect(lab.executed).toContain(`removed ${snapshot}`));
+  await vi.waitFor(() => expect(lab.executed).toContain(`removed ${snapshot}`), 15_000);
   expect(readdirSync(join(lab.folder, "sandboxes"))).not.toContain(session);
 });
 
@@ -168,10 +169,10 @@ it("saves an idle sandbox and ends it, and wakes it up for the next message", { 
   await client.send(id, "tool before");
   const { cursor } = (await lab.until(id, isAsleep)).at(-1) ?? { cursor: 0 };
   expect(await client.show(id)).toMatchObject({ status: "running", isAsleep: true, isReady: true });
-  await vi.waitFor(() => expect(kept("sandboxes", id)).toEqual([]));
+  await vi.waitFor(() => expect(kept("sandboxes", id)).toEqual([]), 15_000);
   expect(kept("snapshots", id)).toHaveLength(1);
   const listed = async () => (await client.list({ changeling: "example-idle" })).map((each) => each.isAsleep);
-  await vi.waitFor(async () => expect(await listed()).toEqual([true]));
+  await vi.waitFor(async () => expect(await listed()).toEqual([true]), 15_000);
   await client.send(id, "after");
   expect((await lab.until(id, isFinished(2), cursor)).at(-1)).toMatchObject({
     state: "done",
@@ -185,11 +186,11 @@ it("saves an idle sandbox and ends it, and wakes it up for the next message", { 
   ]);
   // It sleeps again, and its former snapshot is removed.
   await lab.until(id, isAsleep, (await client.show(id)).cursor);
-  await vi.waitFor(() => expect([kept("sandboxes", id), kept("snapshots", id).length]).toEqual([[], 1]));
+  await vi.waitFor(() => expect([kept("sandboxes", id), kept("snapshots", id).length]).toEqual([[], 1]), 15_000);
   expect(await client.diff(id)).toBe("diff --git a/file b/file\n");
-  await vi.waitFor(async () => expect((await client.show(id)).isAsleep).toBe(false));
+  await vi.waitFor(async () => expect((await client.show(id)).isAsleep).toBe(false), 15_000);
   await client.stop(id);
-  await vi.waitFor(() => expect([kept("sandboxes", id), kept("snapshots", id)]).toEqual([[], []]));
+  await vi.waitFor(() => expect([kept("sandboxes", id), kept("snapshots", id)]).toEqual([[], []]), 15_000);
 });
 
 it("saves a sandbox whose time is over, and fails what it executes", { timeout: 60_000 }, async () => {
@@ -215,6 +216,6 @@ it("terminates a session whose sandbox's time is over and can't be saved", { tim
     reason: "the time of its sandbox is over, and local has no snapshots",
   });
   expect(await client.messages(id)).toMatchObject([{ state: "cancelled" }]);
-  await vi.waitFor(() => expect(readdirSync(join(lab.folder, "sandboxes"))).not.toContain(id));
+  await vi.waitFor(() => expect(readdirSync(join(lab.folder, "sandboxes"))).not.toContain(id), 15_000);
   expect((await client.stop(id)).status).toBe("terminated");
 });

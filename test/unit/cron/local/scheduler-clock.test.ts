@@ -191,7 +191,7 @@ describe("max_runs_at_once", () => {
     appendRecord(paths, { event: "queued", at: cause.due, changeling: "waits", cause });
     expect(waitingOf(paths, "waits")).toEqual({ changeling: "waits", cause, since: cause.due });
     startWith(1);
-    await vi.waitFor(() => expect(readRuns(paths, "waits")).toHaveLength(1));
+    await vi.waitFor(() => expect(readRuns(paths, "waits")).toHaveLength(1), 15_000);
     expect(readRuns(paths, "waits")).toMatchObject([
       {
         outcome: "skipped",

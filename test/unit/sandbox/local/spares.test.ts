@@ -29,7 +29,7 @@ test("a copy is made once, and given to one sandbox", async () => {
   const spares = localSpares(paths, 0);
   spares.refill("s", files);
   spares.refill("s", files);
-  await vi.waitFor(() => expect(names()).toEqual(["s"]));
+  await vi.waitFor(() => expect(names()).toEqual(["s"]), 15_000);
   expect([taken(), taken()]).toEqual(["content", undefined]);
   expect(names()).toEqual([]);
   expect(readFileSync(join(paths.snapshots, "s/files/file"), "utf8")).toBe("content");

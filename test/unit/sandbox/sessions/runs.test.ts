@@ -138,7 +138,7 @@ it("ends a sandbox that was made although its start was cancelled", async () => 
   const made = Promise.withResolvers<RunningSandbox>();
   manager.start.mockReturnValueOnce(made.promise);
   const started = lines(runs, `${session}-start`, start);
-  await vi.waitFor(() => expect(manager.start).toHaveBeenCalled());
+  await vi.waitFor(() => expect(manager.start).toHaveBeenCalled(), 15_000);
   runs.cancel(`${session}-start`);
   made.resolve(sandbox);
   expect(await started).toEqual([{ line: "outcome", outcome: { state: "cancelled" } }]);

@@ -37,7 +37,7 @@ test("fails with kubectl's reason", async () => {
 test("fails if no port opens in time, and ends kubectl", async () => {
   const options = kubectl("exec sleep 600");
   await expect(portForward([], { ...options, timeoutSeconds: 1 })).rejects.toThrow("no port was open");
-  await vi.waitFor(() => expect(existsSync(join(folder, "pid"))).toBe(true));
+  await vi.waitFor(() => expect(existsSync(join(folder, "pid"))).toBe(true), 15_000);
   const pid = Number(readFileSync(join(folder, "pid"), "utf8"));
   await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000 });
 });
