@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The root of the checkout that contains this file. */
@@ -36,11 +36,13 @@ export function cacheFolder(env = process.env) {
 export function keyOf({ texts = [], paths = [] }) {
   const hash = createHash("sha256");
   for (const text of texts) hash.update(text).update("\0");
-  for (const file of paths.flatMap(filesBelow))
-    hash
-      .update(file)
-      .update("\0")
-      .update(readFileSync(join(checkout, file)));
+  for (const path of paths)
+    for (const file of filesBelow(path))
+      hash
+        // Without the folders above, so that sources which move as a whole are not built again.
+        .update(relative(dirname(path), file))
+        .update("\0")
+        .update(readFileSync(join(checkout, file)));
   return hash.digest("hex").slice(0, 16);
 }
 
