@@ -51,15 +51,17 @@ const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Add>
  */
 export async function changelingProgram(first?: string): Promise<Command> {
   const defaultStack = process.env["CHANGELINGS_STACK"] ?? "dev";
-  const program = withHint(new Command("changeling"))
-    .description("A fleet of autonomous coding agents, declared in one TOML file and converged by `pulumi up`.")
-    .version(readFileSync(join(checkout, "VERSION"), "utf8").trim(), "-V, --version", "print the version")
-    .option("-s, --stack <name>", "the Pulumi stack to work on", defaultStack)
-    .option("--json", "print JSON, for scripts");
   const parts = Object.entries(groups).flatMap(([heading, group]) =>
     Object.entries(group).map(([names, load]) => ({ heading, names: names.split(" "), load })),
   );
   const named = parts.filter(({ names }) => names.includes(first ?? ""));
+  const program = withHint(new Command("changeling"))
+    .description("A fleet of autonomous coding agents, declared in one TOML file and converged by `pulumi up`.")
+    .option("-s, --stack <name>", "the Pulumi stack to work on", defaultStack)
+    .option("--json", "print JSON, for scripts");
+  // After a command, it would be taken for the command's own: `seed checkout sprout ./old --version v3`.
+  if (named.length === 0)
+    program.version(readFileSync(join(checkout, "VERSION"), "utf8").trim(), "-V, --version", "print the version");
   for (const { heading, load } of named.length > 0 ? named : parts) {
     program.commandsGroup(`${heading}:`);
     (await load())(program);
