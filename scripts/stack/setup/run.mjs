@@ -134,10 +134,19 @@ function asSetupError(error) {
   });
 }
 
+/** What npm, uv, Go and apt-get say when they can't reach a server. */
+const unreachable =
+  /EAI_AGAIN|ENOTFOUND|E(NET|HOST)UNREACH|ECONNREFUSED|ETIMEDOUT|name resolution|no such host|could not resolve|dns error|lookup address|network is unreachable|i\/o timeout|connection refused/i;
+
 /** @param {SetupError} error */
 export function explain({ message, log, remedy }) {
   const lines = [`Setup: ${message}`];
-  if (log !== undefined) lines.push(...tail(log).map((line) => `  | ${line}`), `The whole output is in ${log}`);
+  if (log !== undefined) {
+    const end = tail(log);
+    lines.push(...end.map((line) => `  | ${line}`), `The whole output is in ${log}`);
+    if (end.some((line) => unreachable.test(line)))
+      lines.push("A server can't be reached: check the network, HTTPS_PROXY, and which registry is set.");
+  }
   if (remedy !== undefined) lines.push(remedy);
   return lines.join("\n");
 }
