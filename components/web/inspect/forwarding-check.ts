@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import type { InstallationPaths } from "../../host/installation-paths.ts";
 import { outdatedInWords } from "../../host/supervision/state.ts";
@@ -10,7 +11,7 @@ import { imageName } from "../forwarding/docker/image.ts";
 import { type InstalledContainer, readContainer } from "../forwarding/docker/installed-container.ts";
 import { machineContext } from "../forwarding/docker/machine-context.ts";
 import { containerDrift, observeContainer } from "../forwarding/docker/observe-container.ts";
-import { type ForwardingConfig, readConfig } from "../forwarding/program/config.ts";
+import { configPath, type ForwardingConfig, readConfig } from "../forwarding/program/config.ts";
 import { forwardingStatus } from "../forwarding/server-client.ts";
 import { forwardingState } from "../forwarding/state.ts";
 import { forwardingBootInstructions } from "../forwarding/supervise.ts";
@@ -32,6 +33,7 @@ export async function forwardingCheck(
     const remedy = forwardingBootInstructions(installation);
     return { ...ok(name, detail), ...(remedy === undefined ? {} : { remedy }) };
   }
+  if (!existsSync(configPath(paths.forwarding))) return await neverStarted(settings?.forwarding);
   try {
     const config = readConfig(paths.forwarding);
     if (!(await isTaken(config))) {
@@ -48,8 +50,14 @@ export async function forwardingCheck(
   }
 }
 
+async function neverStarted(wanted: Pick<ForwardingConfig, "host" | "port"> | undefined): Promise<Check> {
+  if (wanted === undefined || !(await isTaken(wanted))) return failed(name, "not started yet", up());
+  const detail = `not started, because another program has its port ${wanted.port}`;
+  return failed(name, detail, `end that program, or set another port in [forwarding] of the fleet file; then: ${up()}`);
+}
+
 /** Whether another process listens on the forwarding server's address. */
-function isTaken({ port, host }: ForwardingConfig): Promise<boolean> {
+function isTaken({ port, host }: Pick<ForwardingConfig, "host" | "port">): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", (error) => resolve("code" in error && error.code === "EADDRINUSE"));
