@@ -153,14 +153,10 @@ async function orTerminate<Result>(sandbox: Sandbox, make: () => Promise<Result>
     await sandbox.terminate().catch((leftover: unknown) => {
       throw new SandboxError(
         "terminate",
-        `${sandbox.id} could not be set up (${reason(error)}), and could not be terminated either (${reason(leftover)})`,
+        `${sandbox.id} could not be set up (${messageOf(error)}), and could not be terminated either (${messageOf(leftover)})`,
         { cause: error },
       );
     });
     throw error;
   }
-}
-
-function reason(error: unknown): string {
-  return messageOf(error);
 }

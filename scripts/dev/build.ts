@@ -37,16 +37,11 @@ if (status === 0) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }
-  cpSync(
-    join(projectFolder, "components/source/make_tar_of_repo.sh"),
-    join(dist, "components/source/make_tar_of_repo.sh"),
-  );
-  cpSync(join(projectFolder, "scripts/stack/setup/versions.json"), join(dist, "scripts/stack/setup/versions.json"));
-  // The packages that a changeling's containers on Modal install.
-  cpSync(
-    join(projectFolder, "scripts/stack/setup/requirements.txt"),
-    join(dist, "scripts/stack/setup/requirements.txt"),
-  );
+  // The versions of what is installed, and the packages of a changeling's containers on Modal.
+  for (const file of ["versions.json", "requirements.txt"]) {
+    const path = join("scripts/stack/setup", file);
+    cpSync(join(projectFolder, path), join(dist, path));
+  }
 } else {
   process.exitCode = status;
 }

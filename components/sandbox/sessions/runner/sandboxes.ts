@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { digestOfJson } from "../../../lib/json.ts";
 import { lifetimeOf } from "../../lifetime.ts";
 import type { SandboxManager, WarmSnapshot } from "../../manager.ts";
 import { type Capabilities, SandboxError, SandboxGone } from "../../provider.ts";
@@ -47,7 +48,7 @@ const specOf = z.pipe(
 export class Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #open = new Map<string, Promise<RunningSandbox>>();
-  /** The secrets with which a session's sandbox was opened, as JSON. */
+  /** The digests of the secrets with which sessions' sandboxes were opened. */
   readonly #openedWith = new Map<string, string>();
   /** How many callers use a session's sandbox now. */
   readonly #users = new Map<string, number>();
@@ -104,7 +105,7 @@ export class Sandboxes {
     }
     records.saveSession({ ...record, sandbox: made.sandboxId, used_at: new Date().toISOString() });
     this.#open.set(session, Promise.resolve(made));
-    this.#openedWith.set(session, JSON.stringify(secrets));
+    this.#openedWith.set(session, digestOfJson(secrets));
     return await made.currentBranch();
   }
 
@@ -217,7 +218,7 @@ export class Sandboxes {
     const changeling = this.changelingOf(session);
     if (changeling === undefined || (this.#users.get(session) ?? 0) > 1) return false;
     try {
-      return JSON.stringify(this.#options.secrets(changeling)) !== this.#openedWith.get(session);
+      return digestOfJson(this.#options.secrets(changeling)) !== this.#openedWith.get(session);
     } catch {
       return false; // a prompt reports it, and nothing else needs them
     }
@@ -264,7 +265,7 @@ export class Sandboxes {
     const spec = specOf.parse(record.spec);
     const expires = expiryOf(spec, await manager.capabilities(spec));
     const secrets = this.#options.secrets(record.changeling);
-    this.#openedWith.set(session, JSON.stringify(secrets));
+    this.#openedWith.set(session, digestOfJson(secrets));
     const sandbox = await manager.reopen(spec, {
       ...{ sessionId: session, secrets },
       sandboxId: record.sandbox === "" ? undefined : record.sandbox,
