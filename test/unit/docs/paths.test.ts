@@ -95,7 +95,7 @@ describe("a path", () => {
     "`components/kinds.ts`",
     "see kinds.ts",
     "`test/unit/`",
-    "~/work/mine.ts",
+    "~/mine.ts",
     "/tmp/mine.ts",
     "a file *.test.ts",
     "v1.2.3",

@@ -7,10 +7,10 @@ import { explain } from "../../../../../scripts/stack/setup/run.mjs";
 
 /** The last output of the real programs without a network. */
 const offline = [
-  "npm error request to https://registry.example/x failed, reason: getaddrinfo EAI_AGAIN registry.example",
-  "npm error request to https://registry.example/x failed, reason: connect ECONNREFUSED 127.0.0.1:4873",
+  "npm error request to https://server.example/x failed, reason: getaddrinfo EAI_AGAIN server.example",
+  "npm error request to https://server.example/x failed, reason: connect ECONNREFUSED 127.0.0.1:4873",
   "  Caused by: failed to lookup address information: Temporary failure in name resolution",
-  'go: example.com/x@v1: Get "https://proxy.example/x": dial tcp: lookup proxy.example: no such host',
+  'go: example.com/x@v1: Get "https://server.example/x": dial tcp: lookup server.example: no such host',
   "E: Failed to fetch http://deb.example/x  Temporary failure resolving 'deb.example', Could not resolve 'deb.example'",
 ];
 
