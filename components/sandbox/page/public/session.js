@@ -111,7 +111,8 @@ export function openSession(id, onRefused) {
       isPlanned = false;
       if (isOver) return;
       header.update({ view, transcript, isLive });
-      conversation.update(transcript);
+      // A frame that was planned before the load began may come in the middle of it.
+      if (!isLoading) conversation.update(transcript);
       queue.update(transcript);
       const current = processing(transcript);
       const start = transcript.start;
