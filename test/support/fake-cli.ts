@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isatty } from "node:tty";
 import type { ProgramEnd, ProgramOptions } from "../../components/lib/process.ts";
 
 /** How a call goes wrong: it fails before it does anything, or once it has done everything. */
@@ -97,7 +98,8 @@ export type Serve<State> = (argv: readonly string[], state: State, stdin: string
 /** The main function of a stand-in. */
 export function runFake<State>(serve: Serve<State>): void {
   const [folder = "", ...argv] = process.argv.slice(2);
-  const stdin = process.stdin.isTTY ? "" : readFileSync(0, "utf8");
+  // Not process.stdin: reading that property makes the pipe non-blocking, and the read then fails with EAGAIN.
+  const stdin = isatty(0) ? "" : readFileSync(0, "utf8");
   const ended = serveOnce(folder, serve, { argv, stdin, variables: Object.keys(process.env) });
   process.stdout.write(ended.stdout);
   process.stderr.write(ended.stderr);
