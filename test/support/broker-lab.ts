@@ -1,9 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type ClientRequest, createServer, type IncomingMessage, type RequestListener, request } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setDefaultCACertificates } from "node:tls";
 import { Broker, type BrokerLimits } from "../../components/sandbox/egress/broker.ts";
 import { startProxy } from "../../components/sandbox/egress/proxy.ts";
 import type { ApiAccess, BrokeredApi } from "../../components/sandbox/provider.ts";
@@ -11,6 +13,30 @@ import type { ApiAccess, BrokeredApi } from "../../components/sandbox/provider.t
 /** As a program in a sandbox sees its model's API: by the Unix socket of the egress proxy, and with a token. */
 
 export const key = "sk-real-0123456789abcdef";
+
+/** Of an authority that this machine trusts. */
+export const certificate = (() => {
+  const folder = mkdtempSync(join(tmpdir(), "certificate-"));
+  try {
+    const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const made = ["req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=a", "-keyout", keyFile, "-out", certFile];
+    const names = [
+      "-addext",
+      "subjectAltName=IP:127.0.0.1",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+    ];
+    execFileSync("openssl", [...made, ...names], { stdio: "pipe" });
+    return { key: readFileSync(keyFile), cert: readFileSync(certFile, "utf8") };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+})();
+// Here and not in a test: the broker's agent for TLS keeps the authorities of its first connection, and the files of
+// a worker share it.
+setDefaultCACertificates([certificate.cert]);
 
 const cleanUp: (() => void)[] = [];
 

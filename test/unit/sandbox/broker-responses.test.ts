@@ -1,37 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer as createSecureServer } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setDefaultCACertificates } from "node:tls";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { apiOf, ask, endLabs, key, lab, listening, rawApi } from "../../support/broker-lab.ts";
+import { apiOf, ask, certificate, endLabs, key, lab, listening, rawApi } from "../../support/broker-lab.ts";
 import "../../support/properties.ts";
-
-/** Of an authority that this machine trusts. */
-const certificate = (() => {
-  const folder = mkdtempSync(join(tmpdir(), "certificate-"));
-  try {
-    const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const made = ["req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=a", "-keyout", keyFile, "-out", certFile];
-    const names = [
-      "-addext",
-      "subjectAltName=IP:127.0.0.1",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-    ];
-    execFileSync("openssl", [...made, ...names], { stdio: "pipe" });
-    return { key: readFileSync(keyFile), cert: readFileSync(certFile, "utf8") };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-})();
-setDefaultCACertificates([certificate.cert]);
-setDefaultCACertificates([certificate.cert]);
 
 afterEach(() => endLabs());
 
