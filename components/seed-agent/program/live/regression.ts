@@ -9,19 +9,18 @@ export interface Observation {
   readonly checks: ReadonlyMap<string, boolean>;
 }
 
-/** With fewer failures or answers, a comparison means nothing. */
+/** With fewer failures, a comparison means nothing. */
 const minErrors = 3;
-const minSamples = 20;
 const mebibyte = 1024 ** 2;
 
 /**
- * Compares a new version with the one before it.
+ * Compares a new version with the one before it, but for its speed (`Slowness`).
  *
  * @param memoryLimit in bytes, at which its process is killed
  * @returns why the new version is worse; undefined if it is not
  */
 export function regression(now: Observation, before: Observation, memoryLimit: number): string | undefined {
-  return errors(now, before) ?? slowness(now, before) ?? memory(now, before, memoryLimit) ?? checks(now, before);
+  return errors(now, before) ?? memory(now, before, memoryLimit) ?? checks(now, before);
 }
 
 function errors({ statistics: now }: Observation, { statistics: before }: Observation): string | undefined {
@@ -32,18 +31,6 @@ function errors({ statistics: now }: Observation, { statistics: before }: Observ
 
 function share({ requests, errors }: Statistics): number {
   return requests === 0 ? 0 : errors / requests;
-}
-
-/** Factors and floors are generous, so that a moment of load on the machine does not roll back a good version. */
-function slowness({ statistics: now }: Observation, { statistics: before }: Observation): string | undefined {
-  if (now.samples < minSamples || before.samples === 0) return undefined;
-  if (now.median > 3 * before.median + 10) return slow("half of its answers take", now.median, before.median);
-  if (now.p95 > 3 * before.p95 + 100) return slow("its slowest answers take", now.p95, before.p95);
-  return undefined;
-}
-
-function slow(what: string, now: number, before: number): string {
-  return `${what} ${Math.round(now)} ms (before: ${Math.round(before)} ms)`;
 }
 
 function memory(now: Observation, before: Observation, limit: number): string | undefined {

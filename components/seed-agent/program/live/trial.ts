@@ -4,6 +4,7 @@ import { ownValue } from "../own-value.ts";
 import type { Probation } from "./live.ts";
 import { type Observation, regression } from "./regression.ts";
 import { type AgentState, checksOf, type Running } from "./running.ts";
+import { minSamples, Slowness } from "./slowness.ts";
 import { Counter } from "./statistics.ts";
 
 export interface TrialOptions {
@@ -19,7 +20,11 @@ export interface TrialOptions {
 
 /** The version's checks cost more than reading its memory, so they run less often. */
 const ticksPerCheck = 5;
-const probesPerTick = 2;
+const probesPerTick = 4;
+/** While a suspicion of slowness is checked, as many more as this time (ms) allows. */
+const checkMs = 1000;
+/** How long (ms) a probation lasts beyond its end because of a suspicion. */
+const longestCheckMs = 5000;
 /** Limits of the warm-up, in recorded requests and in ms. */
 const warmUpTurns = 300;
 const warmUpMs = 250;
@@ -37,6 +42,7 @@ export class Trial {
   readonly #expected = new Map<string, string>();
   /** The observation of the former version, made while it still served. */
   #before: Observation = { statistics: new Counter().get(), memory: 0, checks: new Map() };
+  #slowness: Slowness;
   #state: Probation["state"] = "under way";
   #reason: string | undefined;
   #ticks = 0;
@@ -47,6 +53,7 @@ export class Trial {
     this.#now = now;
     this.#former = former;
     this.#options = options;
+    this.#slowness = new Slowness(now.counter, this.#before.statistics);
   }
 
   /**
@@ -63,6 +70,7 @@ export class Trial {
     const { counter, host } = this.#former;
     const checks = await checksOf(this.#former, this.#options.state).catch(() => new Map<string, boolean>());
     this.#before = { statistics: counter.get(), memory: await host.memory(), checks };
+    this.#slowness = new Slowness(this.#now.counter, this.#before.statistics);
   }
 
   /** A new process is slow until its code is compiled. Clients should not have to wait for that. */
@@ -123,8 +131,12 @@ export class Trial {
       // The store can't be reached, or the process has ended, which NodeLive watches.
     }
     if (this.#state !== "under way" || this.#timer === undefined) return;
-    if (performance.now() - this.#start >= this.#options.seconds * 1000) this.pass();
-    else this.start();
+    const lateMs = performance.now() - this.#start - this.#options.seconds * 1000;
+    const { suspicion } = this.#slowness;
+    if (lateMs < 0 || (suspicion !== undefined && lateMs < longestCheckMs)) this.start();
+    else if (suspicion === undefined) this.pass();
+    // There were too few answers to check it. The version before is the safe choice.
+    else this.fail(suspicion);
   }
 
   async #observe(): Promise<void> {
@@ -132,16 +144,20 @@ export class Trial {
     const isWithChecks = this.#ticks++ % ticksPerCheck === 0;
     const checks = isWithChecks ? await checksOf(this.#now, this.#options.state) : new Map<string, boolean>();
     const observation = { statistics: this.#now.counter.get(), memory: await this.#now.host.memory(), checks };
-    const reason = regression(observation, this.#before, this.#options.memoryLimit);
+    const reason = regression(observation, this.#before, this.#options.memoryLimit) ?? this.#slowness.judge();
     if (reason !== undefined) this.fail(reason);
   }
 
   async #replaySome(): Promise<void> {
     const { recordings } = this.#options;
-    for (let count = 0; count < Math.min(probesPerTick, recordings.length); count++) {
+    const { control } = this.#slowness;
+    const count = Math.min(control === undefined ? probesPerTick : minSamples, recordings.length * minSamples);
+    const end = performance.now() + checkMs;
+    for (let done = 0; done < count && (done < probesPerTick || performance.now() < end); done++) {
       const recording = recordings[this.#probe++ % recordings.length];
       const reason = recording && (await this.#problemWith(recording));
       if (reason !== undefined) return this.fail(reason);
+      if (recording && control) await replay({ host: this.#former.host, counter: control }, recording);
     }
   }
 
@@ -162,7 +178,7 @@ export class Trial {
  *   which says nothing about the version
  */
 async function replay(
-  { host, counter }: Running,
+  { host, counter }: Pick<Running, "host" | "counter">,
   recording: Recording,
 ): Promise<{ readonly answer: string } | { readonly reason: string } | undefined> {
   const { request, now, seed, state } = recording;
