@@ -94,10 +94,7 @@ export class SessionLab implements AsyncDisposable {
 
   async killRunner(): Promise<void> {
     const runner = this.#runner;
-    if (runner === undefined) return;
-    const ended = new Promise((resolve) => runner.once("exit", resolve));
-    runner.kill("SIGKILL");
-    await ended;
+    if (runner !== undefined) await end(runner, "SIGKILL");
   }
 
   request(path: string, init: RequestInit & { token?: string } = {}): Promise<Response> {
@@ -107,11 +104,7 @@ export class SessionLab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const runner = this.#runner;
-    if (runner !== undefined && runner.exitCode === null && runner.signalCode === null) {
-      const ended = new Promise((resolve) => runner.once("exit", resolve));
-      runner.kill("SIGTERM");
-      await ended;
-    }
+    if (runner !== undefined) await end(runner, "SIGTERM");
     await endOrphanedWorkerd(this.folder);
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -120,6 +113,13 @@ export class SessionLab implements AsyncDisposable {
     const path = join(this.folder, name);
     return existsSync(path) ? readFileSync(path, "utf8") : "";
   }
+}
+
+async function end(program: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (program.exitCode !== null || program.signalCode !== null) return;
+  const ended = new Promise((resolve) => program.once("exit", resolve));
+  program.kill(signal);
+  await ended;
 }
 
 export function kill(pid: number): void {
