@@ -123,8 +123,8 @@ describe("what the API answers", () => {
 
 test("an API with TLS is reached if this machine trusts its authority", async () => {
   const server = createSecureServer(certificate, ({ headers }, outgoing) => {
-    setTimeout(() => outgoing.end(String(headers["x-api-key"] === key)), 300);
+    setTimeout(() => outgoing.end(String(headers["x-api-key"] === key)), 800);
   });
-  const at = await lab(await listening(server, "https"), {}, { connectMs: 200 });
+  const at = await lab(await listening(server, "https"), {}, { connectMs: 500 });
   expect(await ask(at)).toMatchObject({ status: 200, text: "true" });
 });

@@ -321,8 +321,8 @@ describe("limits", () => {
   });
 
   test("an API may take long to answer, but not to accept a connection", async () => {
-    const api = await apiOf((_, outgoing) => void setTimeout(() => outgoing.end("late"), 500));
-    expect(await ask(await lab(api.url, {}, { connectMs: 100 }))).toMatchObject({ status: 200, text: "late" });
+    const api = await apiOf((_, outgoing) => void setTimeout(() => outgoing.end("late"), 800));
+    expect(await ask(await lab(api.url, {}, { connectMs: 500 }))).toMatchObject({ status: 200, text: "late" });
     const silent = await listening(createTcpServer(), "https");
     const answer = await ask(await lab(silent, {}, { connectMs: 100 }));
     expect(answer).toMatchObject({ status: 502, text: expect.stringContaining("it does not answer") });

@@ -284,8 +284,8 @@ describe("proxy", () => {
   });
 
   test("a server may take longer to answer than to accept a connection", async () => {
-    const port = await serverOf("HTTP/1.1 200 OK\r\n\r\nlate", 500);
-    const socket = await proxyFor([`127.0.0.1:${port}`], undefined, { connectMs: 100 });
+    const port = await serverOf("HTTP/1.1 200 OK\r\n\r\nlate", 800);
+    const socket = await proxyFor([`127.0.0.1:${port}`], undefined, { connectMs: 500 });
     expect(await get(socket, `http://127.0.0.1:${port}/`)).toEqual({ status: 200, text: "late" });
   });
 

@@ -72,7 +72,7 @@ test.each([
   async (behaviour, words) => {
     const store = new MemoryStore("v1");
     const nodes = await fleet(store, { a: {}, b: { v1: behaviour }, c: {} });
-    const options = leaderOf(store, "a", { watchMilliseconds: 500, nodeMilliseconds: 300 });
+    const options = leaderOf(store, "a", { watchMilliseconds: 500 });
     expect(await rollOut("v1", "v0", options)).toEqual({
       outcome: "rolled-back",
       node: "b",
@@ -89,7 +89,7 @@ test("stops at a node that disappeared", async () => {
   const store = new MemoryStore("v1");
   const [, second] = await fleet(store, { a: {}, b: {} });
   await second?.node.stop();
-  const options = leaderOf(store, "a", { nodeMilliseconds: 100 });
+  const options = leaderOf(store, "a", { nodeMilliseconds: 500 });
   expect(await rollOut("v1", "v0", options)).toMatchObject({
     outcome: "rolled-back",
     node: "b",

@@ -46,10 +46,10 @@ describe("an agent that hangs", () => {
 
   it("does not time out while the browser pauses", async () => {
     const upstream = await kept(startEcho());
-    const front = await frontOf(upstream, { headersTimeoutSeconds: 0.2 });
+    const front = await frontOf(upstream, { headersTimeoutSeconds: 0.5 });
     const outgoing = request(front.url, { method: "POST", agent: false });
     outgoing.write("one ");
-    await sleep(600);
+    await sleep(700);
     outgoing.end("two");
     expect(JSON.parse(await textOf(await responseTo(outgoing))).body).toBe("one two");
   });

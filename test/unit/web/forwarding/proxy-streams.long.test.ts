@@ -15,13 +15,13 @@ it("streams events as they happen, including the headers before the first", asyn
     }),
   );
   // Also a silence that is longer than what an agent may take for its headers.
-  const front = await frontOf(upstream, { headersTimeoutSeconds: 0.1 });
+  const front = await frontOf(upstream, { headersTimeoutSeconds: 0.5 });
   const outgoing = request(front.url, { agent: false });
   outgoing.end();
   const incoming = await responseTo(outgoing);
   incoming.setEncoding("utf8");
   for (const event of ["data: 1\n\n", "data: 2\n\n"]) {
-    await sleep(300);
+    await sleep(700);
     stream?.write(event);
     expect(await once(incoming, "data")).toEqual([event]);
   }
