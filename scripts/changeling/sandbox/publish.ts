@@ -11,8 +11,6 @@ export interface Publication {
   /** A repository with the branch. */
   readonly folder: string;
   readonly branch: string;
-  /** How many of the branch's commits the agent made. */
-  readonly commits: number;
   /** Whether the remote's branch is replaced if it has other commits. */
   readonly force: boolean;
   /** For the remote's host. */
@@ -37,7 +35,7 @@ const created = z.object({ html_url: z.string() });
  * @throws with the remedy; before anything is pushed, if a pull request can't be opened
  */
 export async function publish(publication: Publication): Promise<Published> {
-  const { folder, branch, commits, force, token, pullRequest } = publication;
+  const { folder, branch, force, token, pullRequest } = publication;
   const own = gitIn(folder, allowedEnvironment(process.env));
   const remote = await pushUrl(own);
   if (remote === undefined)
@@ -47,8 +45,7 @@ export async function publish(publication: Publication): Promise<Published> {
     throw new Error(`the remote origin, ${shownRepo(remote)}, is not on GitHub; use --push`);
   if (pullRequest !== undefined && token === undefined)
     throw new Error("a pull request needs GITHUB_TOKEN: export it, and run this again");
-  const workflows = await own.run(["diff", "--name-only", `${branch}~${commits}`, branch, "--", ".github/workflows"]);
-  const files = workflows.split("\n").filter((line) => line !== "");
+  const files = await workflowsIn(own, branch);
   if (files.length > 0) printNote(`warning: the commits change ${files.join(", ")}, which GitHub runs\n`);
   const git = gitIn(folder, { ...allowedEnvironment(process.env), ...hostCredentials(remote, token) });
   const refspec = `${force ? "+" : ""}refs/heads/${branch}:refs/heads/${branch}`;
@@ -70,6 +67,16 @@ export async function publish(publication: Publication): Promise<Published> {
   const title = (pullRequest.title ?? subject).slice(0, 250);
   const answer = await api.send("POST", `/repos/${repository}/pulls`, { title, head: branch, base, body });
   return { pushed, pullRequest: created.parse(answer.body).html_url };
+}
+
+/**
+ * The workflows that the branch's commits change, except for the commits that the remote already has. An earlier pull may
+ * have fetched some of the commits; and a merge can change files too.
+ */
+async function workflowsIn(git: Git, branch: string): Promise<string[]> {
+  const commits = ["-m", "--format=", "--name-only", `refs/heads/${branch}`, "--not", "--remotes=origin"];
+  const listed = await git.run(["log", ...commits, "--", ".github/workflows"]);
+  return [...new Set(listed.split("\n").filter((line) => line !== ""))].sort();
 }
 
 /** The remote's URL as it is configured, before git applies `insteadOf`. */

@@ -56,7 +56,7 @@ export function addPull(sandbox: Command): void {
       const publication: Partial<Published> =
         options.push === true || options.pullRequest === true
           ? await publish({
-              ...{ folder, branch, commits: pulled.commits, force: options.force === true },
+              ...{ folder, branch, force: options.force === true },
               token: githubToken(context, session.changeling),
               pullRequest:
                 options.pullRequest === true

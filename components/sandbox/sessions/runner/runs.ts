@@ -25,6 +25,8 @@ export class Runs {
   readonly #records: Records;
   readonly #sandboxes: Sandboxes;
   readonly #live = new Map<string, LiveRun>();
+  /** The keys of runs that were cancelled before their requests arrived. */
+  readonly #cancelled = new Set<string>();
   /** The end of the last run of each session: only one is executed at a time. */
   readonly #last = new Map<string, Promise<void>>();
 
@@ -46,9 +48,14 @@ export class Runs {
     if (live.outcome !== undefined) yield { line: "outcome", outcome: live.outcome };
   }
 
-  /** Aborts a run. Its outcome says whether it was aborted in time. */
+  /**
+   * Aborts a run. Its outcome says whether it was aborted in time. A session may send this before the run's request, or
+   * while it still tries to reach a runner that was restarted.
+   */
   cancel(key: string): void {
-    this.#live.get(key)?.controller.abort();
+    const live = this.#live.get(key);
+    if (live !== undefined) live.controller.abort();
+    else if (this.#records.run(key)?.outcome === undefined) this.#cancelled.add(key);
   }
 
   take(key: string): void {
@@ -89,6 +96,7 @@ export class Runs {
 
   #interrupted(key: string, message: string): { readonly events: readonly []; readonly outcome: Outcome } {
     const outcome: Outcome = { state: "interrupted", failure: { code: "interrupted", message } };
+    this.#cancelled.delete(key);
     this.#records.endRun(key, outcome, []);
     return { events: [], outcome };
   }
@@ -99,6 +107,7 @@ export class Runs {
     const secrets = resultOf(() => (changeling === undefined ? [] : this.#sandboxes.secretsOf(changeling)));
     const log = new RunLog(new Redactor(secrets instanceof Error ? [] : secrets));
     const run: LiveRun = { session, log, controller: new AbortController() };
+    if (this.#cancelled.delete(key)) run.controller.abort();
     // From now on, this key is never executed again.
     this.#records.beginRun(key, session, request.kind);
     this.#live.set(key, run);

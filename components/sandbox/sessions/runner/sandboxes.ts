@@ -232,8 +232,9 @@ export class Sandboxes {
   /** Takes a snapshot, and removes the former one. */
   async snapshot(session: string): Promise<string> {
     const { records } = this.#options;
-    const before = records.session(session);
     const snapshot = await this.use(session, (sandbox) => sandbox.snapshot());
+    // Read only now: the sandbox may have been falling asleep, which saves another one.
+    const before = records.session(session);
     records.saveSnapshot(session, snapshot);
     if (before !== undefined) await this.#removeFormer(before, snapshot);
     return snapshot;

@@ -109,6 +109,33 @@ it("begins a start again that was interrupted", async () => {
   ]);
 });
 
+it("does not execute a run that was cancelled before its request arrived", async () => {
+  const cancelled = [{ line: "outcome", outcome: { state: "cancelled" } }];
+  runner();
+  // A start that was under way as the service was killed would otherwise begin again.
+  records.beginRun(`${session}-start`, session, "start");
+  const { runs } = runner();
+  runs.cancel(`${session}-start`);
+  expect(await lines(runs, `${session}-start`, start)).toEqual(cancelled);
+  runs.cancel(key(1));
+  expect(await lines(runs, key(1), prompt("it"))).toEqual(cancelled);
+  expect(await lines(runner().runs, key(1), prompt("it"))).toEqual(cancelled);
+  expect(manager.start).not.toHaveBeenCalled();
+  expect(prompts).toEqual([]);
+});
+
+it("removes the snapshot of a sandbox that fell asleep while another was requested", async () => {
+  const { runs, sandboxes } = runner();
+  await lines(runs, `${session}-start`, start);
+  vi.mocked(sandbox.terminate).mockClear();
+  const snapshot = vi.spyOn(sandbox, "snapshot").mockResolvedValueOnce("snap-asleep");
+  const asleep = sandboxes.sleep(session);
+  expect(await sandboxes.snapshot(session)).toBe("snap-1");
+  await asleep;
+  expect(manager.removeSnapshot.mock.calls).toEqual([[spec, "snap-asleep"]]);
+  snapshot.mockRestore();
+});
+
 it("fails a run whose output could not be redacted, and executes nothing", async () => {
   const { runs } = runner(() => {
     throw new Error("it is not a secrets file");

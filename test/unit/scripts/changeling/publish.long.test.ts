@@ -46,7 +46,7 @@ describe("publishing an agent's branch", () => {
     origin[Symbol.dispose]();
   });
 
-  const wanted = () => ({ folder: clone.folder, branch: "harvest/app", commits: 1, force: false, token });
+  const wanted = () => ({ folder: clone.folder, branch: "harvest/app", force: false, token });
   const pullRequest = { base: "main", title: undefined, body: "Made by an agent." };
   const pushed = () => origin.run("git", ["rev-parse", "--quiet", "--verify", "harvest/app"]).code === 0;
 
@@ -57,6 +57,24 @@ describe("publishing an agent's branch", () => {
     notes.mockRestore();
     expect(origin.git("rev-parse", "harvest/app")).toBe(clone.git("rev-parse", "harvest/app"));
     expect(requests).toEqual([]);
+  });
+
+  it("warns of workflows in all commits that the remote does not have, also after a merge", async () => {
+    clone.git("checkout", "--quiet", "-b", "side", "main");
+    clone.commit({ "side.txt": "side\n" }, past);
+    clone.git("checkout", "--quiet", "harvest/app");
+    const identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+    clone.git(...identity, "merge", "--quiet", "--no-edit", "side");
+    // What only the merge itself changes.
+    clone.commit({ ".github/workflows/merged.yml": "on: push\n" }, past);
+    const tree = clone.git("rev-parse", "HEAD^{tree}");
+    const merge = clone.git(...identity, "commit-tree", "-p", "HEAD~1^1", "-p", "HEAD~1^2", "-m", "Merge", tree);
+    clone.git("reset", "--quiet", "--hard", merge);
+    const notes = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    await publish({ ...wanted(), pullRequest: undefined });
+    const files = ".github/workflows/ci.yml, .github/workflows/merged.yml";
+    expect(notes.mock.calls.join("")).toContain(`the commits change ${files}, which GitHub runs`);
+    notes.mockRestore();
   });
 
   it("opens a pull request, with the last commit's subject as its title", async () => {
