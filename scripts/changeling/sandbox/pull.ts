@@ -97,24 +97,33 @@ interface Fetch {
   readonly force: boolean;
 }
 
-/** Fetches untrusted work: git checks every object in the bundle, and checks nothing out. */
-async function fetchBundle({ bundle, folder, branch, force }: Fetch): Promise<{ commit: string; commits: number }> {
+/**
+ * Fetches untrusted work: git checks every object of it, and checks nothing out.
+ *
+ * Before version 2.46, git does not check what it fetches from a bundle. So it is fetched through another repository, which
+ * borrows the objects of this one.
+ */
+export async function fetchBundle({ bundle, folder, branch, force }: Fetch) {
   const temporary = mkdtempSync(join(tmpdir(), "changelings-pull-"));
   try {
-    const file = join(temporary, "work.bundle");
+    const [file, checked] = [join(temporary, "work.bundle"), join(temporary, "work.git")];
     writeFileSync(file, Buffer.from(bundle, "base64"), { mode: 0o600 });
-    const git = gitIn(folder, allowedEnvironment(process.env));
-    await git.run(["rev-parse", "--git-dir"]).catch(() => {
+    const env = allowedEnvironment(process.env);
+    const git = gitIn(folder, env);
+    const own = await git.run(["rev-parse", "--path-format=absolute", "--git-common-dir"]).catch(() => {
       throw new Error(`${folder} is not a git repository; name your clone of it: --into FOLDER`);
     });
     const before = await commitOf(git, `refs/heads/${branch}`);
     const exists = await branchExists(git, branch);
-    const refspec = `${force ? "+" : ""}HEAD:refs/heads/${branch}`;
-    await git
-      .run(["-c", "transfer.fsckObjects=true", "fetch", "--no-tags", "--no-write-fetch-head", file, refspec])
-      .catch((error: unknown) => {
-        throw explained(error, { branch, exists });
-      });
+    try {
+      await git.run(["clone", "--quiet", "--bare", "--shared", "--template=", "--", own.trimEnd(), checked]);
+      await gitIn(checked, env).run(["fetch", "--quiet", "--no-tags", file, "+HEAD:refs/changelings/work"]);
+      const refspec = `${force ? "+" : ""}refs/changelings/work:refs/heads/${branch}`;
+      const how = ["--no-tags", "--no-write-fetch-head"];
+      await git.run(["-c", "transfer.fsckObjects=true", "fetch", ...how, checked, refspec]);
+    } catch (error) {
+      throw explained(error, { branch, exists });
+    }
     return {
       commit: (await commitOf(git, `refs/heads/${branch}`)) ?? "",
       commits: await count(git, branch, file, before),
