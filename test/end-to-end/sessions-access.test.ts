@@ -82,6 +82,35 @@ describe("tokens", () => {
     await following;
   });
 
+  it("allow nothing any more once they are revoked, also not by a request whose body arrives only then", async () => {
+    const session = await lab.session();
+    const client = lab.client();
+    const token = await client.invite(session, { name: "Mallory", role: "owner" });
+    const late = (what: string, body: object) => {
+      const { promise: revoked, resolve: send } = Promise.withResolvers<void>();
+      const [first = "", rest = ""] = [JSON.stringify(body).slice(0, 5), JSON.stringify(body).slice(5)];
+      const parts = (async function* () {
+        yield Buffer.from(first);
+        await revoked;
+        yield Buffer.from(rest);
+      })();
+      const init = { method: "POST", body: ReadableStream.from(parts), duplex: "half" } as const;
+      return { answer: lab.request(`/sessions/${session}/${what}`, { token, ...init }), send };
+    };
+    const requests = [
+      late("invite", { name: "Mallory", role: "owner" }),
+      late("messages", { key: "12345678", text: "hi" }),
+      late("stop", {}),
+    ];
+    // The service has their headers by then; if it does not, the test is only weaker.
+    await sleep(300);
+    await client.revoke(session, "Mallory");
+    for (const { send } of requests) send();
+    const statuses = requests.map(async ({ answer }) => (await answer).status);
+    expect(await Promise.all(statuses)).toEqual([401, 401, 401]);
+    expect(await client.show(session)).toMatchObject({ status: "running", messages: 0, people: [] });
+  });
+
   it("are in no file as they are, but the owner's in one that only its owner can read", async () => {
     const session = await lab.session();
     const client = lab.client();

@@ -47,6 +47,13 @@ export async function bodyOf<Body>(request: Request, schema: z.ZodMiniType<Body>
   throw new RequestError(isLong ? "too_large" : "bad_request", z.prettifyError(parsed.error));
 }
 
+/** The same request, once all of its body has arrived. @throws RequestError if that is too large */
+export async function received(request: Request): Promise<Request> {
+  const { method, headers, body } = request;
+  if (body === null || method === "GET" || method === "HEAD") return request;
+  return new Request(request.url, { method, headers, body: await textOf(request) });
+}
+
 async function textOf({ body }: Request): Promise<string> {
   if (body === null) return "";
   const decoder = new TextDecoder();

@@ -4,11 +4,11 @@ import { maxConnections } from "../protocol.ts";
 import { act, type Call, create } from "./actions.ts";
 import { directoryName, type Env } from "./env.ts";
 import { attachment, Feeds, type SocketFeed, socketFeed, streamFeed } from "./feed.ts";
-import { answered, numberIn } from "./http.ts";
+import { answered, numberIn, received } from "./http.ts";
 import { RequestError } from "./queue.ts";
 import { Runner } from "./runner.ts";
 import { now, SessionState } from "./state.ts";
-import { callerOf } from "./tokens.ts";
+import { type Caller, callerOf } from "./tokens.ts";
 import { Work } from "./work.ts";
 
 /** The only message that a WebSocket's reader may send: the cursor of the last event that it has received. */
@@ -36,17 +36,19 @@ export class Session extends DurableObject<Env> {
     }
   }
 
-  async fetch(request: Request): Promise<Response> {
+  async fetch(incoming: Request): Promise<Response> {
     return await answered(async () => {
-      const url = new URL(request.url);
+      const url = new URL(incoming.url);
       // From the link: a runner has dialled in. The worker forwards no request to this path.
       if (url.pathname === "/wake") {
         this.#work.kick();
         return Response.json({});
       }
       const [, , , what = ""] = url.pathname.split("/");
-      const people = this.#state.exists ? this.#state.store.people() : [];
-      const caller = await callerOf(request, this.env.OWNER_HASH, people);
+      // Nobody else's body is read. It may arrive hours later, and the person may have been revoked meanwhile.
+      await this.#callerOf(incoming);
+      const request = await received(incoming);
+      const caller = await this.#callerOf(request);
       const parts = { state: this.#state, work: this.#work, runner: this.#runner, feeds: this.#feeds };
       const call: Call = { ...parts, caller, request, url };
       if (what === "create" && caller.isInstallationOwner) return await create(call);
@@ -54,6 +56,10 @@ export class Session extends DurableObject<Env> {
       if (what === "events" && request.method === "GET") return this.#events(call);
       return await act(call, what);
     });
+  }
+
+  async #callerOf(request: Request): Promise<Caller> {
+    return await callerOf(request, this.env.OWNER_HASH, this.#state.exists ? this.#state.store.people() : []);
   }
 
   async alarm(): Promise<void> {
