@@ -1,3 +1,5 @@
+import { endBeforeSecrets } from "../../../lib/cut-secrets.ts";
+
 /** Shorter values are not redacted, because they occur in ordinary text. */
 const leastLength = 6;
 
@@ -28,20 +30,10 @@ export class Redactor {
   /**
    * Splits a text that may continue.
    *
-   * @returns the redacted text that can be shown, and the end of the text that may be the beginning of a secret
+   * @returns the redacted text that can be shown, and the end of the text, which belongs before what follows
    */
   split(text: string): readonly [shown: string, held: string] {
-    const redacted = this.text(text);
-    const held = Math.max(0, ...this.#secrets.map((secret) => overlap(redacted, secret)));
-    const end = redacted.length - held;
-    return [redacted.slice(0, end), redacted.slice(end)];
+    const end = endBeforeSecrets(text, this.#secrets);
+    return [this.text(text.slice(0, end)), text.slice(end)];
   }
-}
-
-/** The length of the longest suffix of a text that is a prefix of a secret, but not the whole secret. */
-function overlap(text: string, secret: string): number {
-  for (let length = Math.min(secret.length - 1, text.length); length > 0; length--) {
-    if (secret.startsWith(text.slice(text.length - length))) return length;
-  }
-  return 0;
 }
