@@ -29,7 +29,8 @@ export class Contended extends Error {
 
 /**
  * Handles a request as one transaction over the agent's state: its changes are written only if the keys that it read have not
- * changed. The code has no other effects, so the request can be handled again.
+ * changed. The code has no other effects, so the request can be handled again. A failed answer (5xx) changes nothing: another
+ * version may be asked in its place.
  *
  * @throws HostError, StoreUnavailable, StateFull, Contended
  */
@@ -41,7 +42,8 @@ export async function answer(
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const given = givenNow(state);
     const handled = await handle(host, request, given);
-    const isWritten = Object.keys(handled.writes).length === 0 || (await state.stateSet(handled.writes, handled.reads));
+    const hasEffects = handled.response.status < 500 && Object.keys(handled.writes).length > 0;
+    const isWritten = !hasEffects || (await state.stateSet(handled.writes, handled.reads));
     if (!isWritten) continue;
     recorder.add({ version: version.id, request, now: given.now, seed: given.seed, handled });
     return handled;

@@ -42,10 +42,22 @@ export class Slowness {
     if (reason !== undefined) this.#counter.forgetTimes();
     return undefined;
   }
+
+  /**
+   * At the end of the probation, by the answers of the second sample that there are. If there are none, the first one counts:
+   * the version before is the safe choice.
+   *
+   * @returns why the version is slower, undefined if it is not
+   */
+  decide(): string | undefined {
+    const now = this.#counter.get();
+    if (this.#suspected === undefined || now.samples === 0) return this.suspicion;
+    return slower(now, slowest(this.#before, this.#suspected.control.get()), 1);
+  }
 }
 
-function slower(now: Statistics, before: Statistics): string | undefined {
-  if (now.samples < minSamples || before.samples === 0) return undefined;
+function slower(now: Statistics, before: Statistics, least = minSamples): string | undefined {
+  if (now.samples < least || before.samples === 0) return undefined;
   if (now.median > 3 * before.median + 10) return words("half of its answers take", now.median, before.median);
   if (now.p95 > 3 * before.p95 + 100) return words("its slowest answers take", now.p95, before.p95);
   return undefined;

@@ -48,6 +48,7 @@ export class Trial {
   #ticks = 0;
   #probe = 0;
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
 
   constructor(now: Running, former: Running, options: TrialOptions) {
     this.#now = now;
@@ -99,7 +100,7 @@ export class Trial {
   }
 
   fail(reason: string): void {
-    if (this.#state !== "under way") return;
+    if (this.#state !== "under way" || this.#isStopped) return;
     this.#state = "failed";
     this.#reason = reason;
     this.stop();
@@ -107,7 +108,7 @@ export class Trial {
   }
 
   pass(): void {
-    if (this.#state !== "under way") return;
+    if (this.#state !== "under way" || this.#isStopped) return;
     this.#state = "passed";
     this.stop();
     this.#options.onEnd({ passed: true });
@@ -115,6 +116,7 @@ export class Trial {
 
   /** Ends the probation without a result, because the service ends. */
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -132,11 +134,11 @@ export class Trial {
     }
     if (this.#state !== "under way" || this.#timer === undefined) return;
     const lateMs = performance.now() - this.#start - this.#options.seconds * 1000;
-    const { suspicion } = this.#slowness;
-    if (lateMs < 0 || (suspicion !== undefined && lateMs < longestCheckMs)) this.start();
-    else if (suspicion === undefined) this.pass();
-    // There were too few answers to check it. The version before is the safe choice.
-    else this.fail(suspicion);
+    const isChecked = this.#slowness.suspicion === undefined || lateMs >= longestCheckMs;
+    if (lateMs < 0 || !isChecked) return this.start();
+    const reason = this.#slowness.decide();
+    if (reason === undefined) this.pass();
+    else this.fail(reason);
   }
 
   async #observe(): Promise<void> {

@@ -122,27 +122,6 @@ describe("a version that misbehaves in probation is rolled back by the node itse
   });
 });
 
-test("a version that was slow for a moment, as the one before was, passes its probation", async () => {
-  let isBusy = false;
-  const handle = async (_: unknown, __: unknown, { count }: { count: number }) => {
-    if (count === 20) isBusy = true;
-    if (isBusy) await new Promise((resolve) => setTimeout(resolve, 40));
-    return ok("right");
-  };
-  const former = async () => {
-    if (isBusy) await new Promise((resolve) => setTimeout(resolve, 40));
-    return ok("right");
-  };
-  const recordings = [recorded("r1", "/a", "right"), recorded("r2", "/b", "right")];
-  const code = { v0: { handle: former }, v1: { handle } };
-  const { live, disk } = await liveLab({ code, recordings, probationSeconds: 2 });
-  await live.activate(versionOf("v1"));
-  await until(() => live.probation()?.state !== "under way");
-  expect(live.probation()).toMatchObject({ state: "passed" });
-  await until(() => disk.lastGood === "v1");
-  await live.close();
-});
-
 test("a version that was rolled back here is refused for a while", async () => {
   const { live } = await liveLab({ code: { v0: {}, v1: {} } });
   await live.activate(versionOf("v1"));

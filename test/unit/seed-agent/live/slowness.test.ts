@@ -39,6 +39,18 @@ describe("a version is slower than the one before it", () => {
   });
 });
 
+test("at the end, the answers of the second sample that there are decide, or else the first sample", () => {
+  const { counter, slowness } = judged(5);
+  expect(slowness.decide()).toBeUndefined();
+  sample(counter, 400);
+  slowness.judge();
+  expect(slowness.decide()).toContain("400 ms");
+  sample(counter, 300, 300, 4);
+  expect(slowness.decide()).toContain("300 ms");
+  sample(slowness.control, 290, 290, 4);
+  expect(slowness.decide()).toBeUndefined();
+});
+
 describe("it is not", () => {
   test("if the second sample is quick, and a third is a suspicion again", () => {
     const { counter, slowness } = judged(5);
